@@ -1,0 +1,94 @@
+//! The command line. What is defined here is also what `--help` says.
+
+mod cert;
+mod check;
+mod connect;
+mod hash;
+mod serve;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Args, CommandFactory, Parser, Subcommand, error::ErrorKind};
+
+/// A bad configuration, as sysexits(3) numbers it.
+const BAD_CONFIGURATION: u8 = 78;
+
+/// A peer messaging relay over secure WebSocket and WebTransport.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    after_help = "Exit status: 0 done, 2 wrong usage, 78 a bad configuration, 1 anything else."
+)]
+pub struct Arguments {
+    /// Run the relay with this configuration, in the foreground; logs go to standard error
+    #[arg(short, long, value_name = "FILE", required = true)]
+    config: Option<PathBuf>,
+
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Check a configuration and everything that it names, without opening anything
+    Check(check::Arguments),
+    /// Make the hash of a passphrase for the configuration
+    Hash,
+    /// Make a self-signed certificate for trying out
+    Cert(cert::Arguments),
+    /// Be a peer: print what arrives, send each line of standard input
+    Connect(connect::Arguments),
+}
+
+/// The one file that `check` and the relay itself take.
+#[derive(Debug, Args)]
+struct ConfigFile {
+    /// The configuration file
+    #[arg(short, long, value_name = "FILE")]
+    config: PathBuf,
+}
+
+/// Why a command failed: what standard error says, and the exit status.
+#[derive(Debug)]
+struct Failure {
+    message: String,
+    status: u8,
+}
+
+impl Failure {
+    fn new(message: impl ToString) -> Self {
+        Self {
+            message: message.to_string(),
+            status: 1,
+        }
+    }
+
+    fn bad_configuration(problems: impl ToString) -> Self {
+        Self {
+            message: problems.to_string(),
+            status: BAD_CONFIGURATION,
+        }
+    }
+}
+
+impl Arguments {
+    /// Runs the command.
+    pub fn run(self) -> ExitCode {
+        let done = match (self.command, self.config) {
+            (Some(Command::Check(arguments)), _) => check::run(&arguments),
+            (Some(Command::Hash), _) => hash::run(),
+            (Some(Command::Cert(arguments)), _) => cert::run(&arguments),
+            (Some(Command::Connect(arguments)), _) => connect::run(arguments),
+            (None, Some(config)) => serve::run(&config),
+            (None, None) => Self::command()
+                .error(ErrorKind::MissingRequiredArgument, "give `-c FILE` or a command")
+                .exit(),
+        };
+        done.unwrap_or_else(|failure| {
+            eprintln!("{}", failure.message);
+            ExitCode::from(failure.status)
+        })
+    }
+}

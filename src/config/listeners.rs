@@ -1,0 +1,102 @@
+//! `listeners`: where the relay listens, and how.
+
+use super::{
+    Bind, Listener, Location, Origins, Tls, Transport, address, section::Section, urls,
+    value::Value, yaml::Node,
+};
+
+const TLS_EXAMPLE: &str = "{ cert: relay.pem, key: relay.key }";
+
+/// All listeners, no two of them on one address.
+pub(super) fn read(value: Value<'_>) -> Option<Vec<Listener>> {
+    let mut taken = Vec::new();
+    let whole = value.clone();
+    let listeners = value.list_of(|v| v.section(|s| listener(s, &mut taken)).flatten())?;
+    if listeners.is_empty() {
+        return whole.refuse("`listeners` is an empty list; the relay needs at least one");
+    }
+    Some(listeners)
+}
+
+/// An address that a listener of the file has.
+struct Taken {
+    transport: Option<Transport>,
+    bind: Bind,
+    at: Location,
+}
+
+fn listener(s: &mut Section<'_>, taken: &mut Vec<Taken>) -> Option<Listener> {
+    let transport = s.required("transport", "websocket", |v| {
+        v.choice(&[
+            ("websocket", Transport::WebSocket),
+            ("webtransport", Transport::WebTransport),
+        ])
+    });
+    let bind = s.required("bind", "127.0.0.1:8080", |v| {
+        v.one_or_more_of(|v| bind(v, transport, taken))
+    });
+    let tls = s.required("tls", TLS_EXAMPLE, |v| tls(v, transport));
+    let origins = s.optional("origins", |v| v.list_of(|v| v.parsed(urls::origin)));
+    let public_url = s.optional("public_url", |v| {
+        v.parsed(|text| urls::public(text, transport))
+    });
+    s.unsupported("address_from");
+    s.unsupported("trusted_proxies");
+    s.unsupported("demo");
+    Some(Listener {
+        transport: transport?,
+        bind: bind?,
+        tls: tls?,
+        origins: origins.map_or(Origins::Any, Origins::Listed),
+        public_url,
+        at: s.at(),
+    })
+}
+
+fn bind(value: Value<'_>, transport: Option<Transport>, taken: &mut Vec<Taken>) -> Option<Bind> {
+    let at = value.at();
+    let bind = value.clone().parsed(address::bind)?;
+    let same = |it: &&Taken| it.transport == transport && address::overlap(&it.bind, &bind);
+    if let Some(other) = taken.iter().find(same) {
+        let Location { line, column } = other.at;
+        return value.refuse_text(format!(
+            "{} at {line}:{column} has that address already; choose another port",
+            other.bind
+        ));
+    }
+    taken.push(Taken {
+        transport,
+        bind: bind.clone(),
+        at,
+    });
+    Some(bind)
+}
+
+fn tls(value: Value<'_>, transport: Option<Transport>) -> Option<Tls> {
+    if value.is_off() && transport == Some(Transport::WebTransport) {
+        return value.refuse(format!(
+            "webtransport is never without tls; write `tls: {TLS_EXAMPLE}`, or `tls: {{ self_signed: [localhost] }}`"
+        ));
+    }
+    let tls = value.or_off(|v| match v.node() {
+        Node::Map(_) => v.section(certificate).flatten(),
+        _ => v.wants_kind(TLS_EXAMPLE),
+    })?;
+    Some(tls.unwrap_or(Tls::Off))
+}
+
+fn certificate(s: &mut Section<'_>) -> Option<Tls> {
+    let cert = s.optional("cert", Value::file);
+    let key = s.optional("key", Value::file);
+    let names = s.optional("self_signed", |v| {
+        v.one_or_more_of(|v| v.parsed(address::name))
+    });
+    match (s.has("cert"), s.has("key"), s.has("self_signed")) {
+        (true, true, false) => Some(Tls::Files {
+            cert: cert?,
+            key: key?,
+        }),
+        (false, false, true) => names.map(Tls::SelfSigned),
+        _ => s.refuse("`tls` wants both `cert` and `key`, or `self_signed` alone"),
+    }
+}

@@ -1,0 +1,33 @@
+//! Intercessor: a peer messaging relay over secure WebSocket and WebTransport.
+//!
+//! The way of one envelope, and the module that knows each step:
+//!
+//! 1. [`listener`] accepts a connection and lets a task have it.
+//! 2. [`transport`] shakes hands and yields bytes; [`auth`] turns what the peer shows into an identity.
+//! 3. [`session`] reads an [`envelope`] and has the [`policy`] judge it, with the [`schema`] of its type.
+//! 4. [`room`] finds the recipient, whose [`outbox`] takes the envelope in.
+//! 5. The recipient's session writes what its outbox holds.
+//!
+//! [`relay`] starts all this out of a [`config`], [`hub`] is what sessions share, and [`client`] is the other
+//! end of the wire.
+
+pub mod address;
+pub mod auth;
+pub mod cli;
+pub mod client;
+pub mod config;
+pub mod discovery;
+pub mod envelope;
+pub mod hub;
+pub mod ice;
+pub mod ids;
+pub mod listener;
+pub mod outbox;
+pub mod passphrase;
+pub mod policy;
+pub mod relay;
+pub mod room;
+pub mod schema;
+pub mod session;
+pub mod tls;
+pub mod transport;

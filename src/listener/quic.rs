@@ -1,0 +1,245 @@
+//! WebTransport listeners: QUIC, HTTP/3, extended CONNECT.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use hyper::StatusCode;
+use quinn::{
+    Endpoint, EndpointConfig, IdleTimeout, Incoming, ServerConfig, TokioRuntime, TransportConfig,
+    VarInt, crypto::rustls::QuicServerConfig,
+};
+use socket2::Socket;
+use tokio::time::timeout;
+use tracing::debug;
+use web_transport_quinn::{Request, Session, proto::ConnectResponse};
+
+use crate::{
+    address::Place,
+    config::{Listener, Timeouts},
+    hub::Hub,
+    session::{self, Arrival, Asked},
+    tls::{self, Identity},
+    transport::{
+        LINGER,
+        http::{self, Refused, Route, SUBPROTOCOL},
+        webtransport::{self, MAX_INCOMING_STREAMS},
+    },
+};
+
+/// Streams that HTTP/3 itself opens towards us: control, QPACK encoder and decoder.
+const HTTP3_STREAMS: u32 = 3;
+/// The CONNECT stream, the session stream, and one more to see that a peer opened one too many.
+const BIDIRECTIONAL_STREAMS: u32 = 3;
+/// What is sent to a peer and not acknowledged, in bytes; the rest waits in its outbox.
+const SEND_WINDOW: u64 = 256 * 1024;
+/// What a peer may send of one stream before it is read. A message larger than this takes several round trips.
+const STREAM_WINDOW: u32 = 64 * 1024;
+/// The same for all its streams together.
+const RECEIVE_WINDOW: u32 = 256 * 1024;
+/// Datagrams that wait to be sent or read, in bytes; older ones are dropped.
+const DATAGRAM_BUFFER: usize = 64 * 1024;
+/// Handshakes under way before a new one has to prove its address (RFC 9000, 8.1.2).
+const UNVALIDATED_HANDSHAKES: usize = 64;
+/// Handshakes that wait to be accepted.
+const MAX_WAITING_HANDSHAKES: usize = 1024;
+
+/// RFC 9114, 8.1.
+const H3_NO_ERROR: VarInt = VarInt::from_u32(0x100);
+
+/// Makes endpoints of bound sockets.
+pub fn endpoints(
+    sockets: Vec<Socket>,
+    identity: &Arc<Identity>,
+    timeouts: &Timeouts,
+    message_bytes: usize,
+) -> Result<Vec<Endpoint>, String> {
+    let config = server_config(identity, timeouts, message_bytes)?;
+    sockets
+        .into_iter()
+        .map(|socket| {
+            Endpoint::new(
+                EndpointConfig::default(),
+                Some(config.clone()),
+                socket.into(),
+                Arc::new(TokioRuntime),
+            )
+            .map_err(|error| error.to_string())
+        })
+        .collect()
+}
+
+fn server_config(
+    identity: &Arc<Identity>,
+    timeouts: &Timeouts,
+    message_bytes: usize,
+) -> Result<ServerConfig, String> {
+    let tls = tls::server_config(Arc::clone(identity), web_transport_quinn::ALPN)
+        .map_err(|error| error.to_string())?;
+    let tls = QuicServerConfig::try_from(tls).map_err(|error| error.to_string())?;
+    let mut config = ServerConfig::with_crypto(Arc::new(tls));
+    config
+        .max_incoming(MAX_WAITING_HANDSHAKES)
+        .transport_config(Arc::new(transport_config(timeouts, message_bytes)?));
+    Ok(config)
+}
+
+fn transport_config(timeouts: &Timeouts, message_bytes: usize) -> Result<TransportConfig, String> {
+    // A window need not hold a whole message: what has come is read while the rest is on its way.
+    let stream_window = STREAM_WINDOW.max(message_bytes.min(1 << 20) as u32);
+    let mut config = TransportConfig::default();
+    config
+        .max_concurrent_uni_streams((MAX_INCOMING_STREAMS as u32 + HTTP3_STREAMS).into())
+        .max_concurrent_bidi_streams(BIDIRECTIONAL_STREAMS.into())
+        .send_window(SEND_WINDOW)
+        .stream_receive_window(stream_window.into())
+        .receive_window(VarInt::from(RECEIVE_WINDOW.max(stream_window)))
+        .datagram_send_buffer_size(DATAGRAM_BUFFER)
+        .datagram_receive_buffer_size(Some(DATAGRAM_BUFFER));
+    match timeouts.ping {
+        None => config.max_idle_timeout(None),
+        Some(ping) => {
+            let silence = IdleTimeout::try_from(ping + timeouts.pong)
+                .map_err(|_| "timeouts.ping and timeouts.pong are too long for QUIC".to_owned())?;
+            config.max_idle_timeout(Some(silence)).keep_alive_interval(Some(ping))
+        }
+    };
+    Ok(config)
+}
+
+/// Accepts until the hub stops, and lets the endpoint go once its connections are gone.
+pub async fn accept(hub: Arc<Hub>, listener: Arc<Listener>, endpoint: Endpoint) {
+    loop {
+        let incoming = tokio::select! {
+            incoming = endpoint.accept() => incoming,
+            () = hub.stop.cancelled() => break,
+        };
+        let Some(incoming) = incoming else { break };
+        let busy = endpoint.open_connections() >= UNVALIDATED_HANDSHAKES;
+        if busy && !incoming.remote_address_validated() && incoming.may_retry() {
+            _ = incoming.retry();
+            continue;
+        }
+        let from = incoming.remote_address();
+        match hub.enter(from.ip()) {
+            Some(place) => {
+                let serve = serve(Arc::clone(&hub), Arc::clone(&listener), incoming, from, place);
+                hub.tasks.spawn(serve);
+            }
+            None => incoming.refuse(),
+        }
+    }
+    // No new handshake is answered. Sessions end by themselves, and their last packets go out.
+    endpoint.set_server_config(None);
+    endpoint.wait_idle().await;
+}
+
+async fn serve(
+    hub: Arc<Hub>,
+    listener: Arc<Listener>,
+    incoming: Incoming,
+    from: SocketAddr,
+    place: Place,
+) {
+    let (handshake, message_bytes) = {
+        let policy = hub.policy.load();
+        (policy.timeouts.handshake, policy.limits.message_bytes)
+    };
+    let answered = tokio::select! {
+        answered = timeout(handshake, shake_hands(&hub, &listener, incoming, from, place.over)) => answered,
+        () = hub.stop.cancelled() => return,
+    };
+    let (session, asked, ordered) = match answered {
+        Ok(Some(Answered::Admitted(admitted))) => admitted,
+        Ok(Some(Answered::Refused(session))) => return see_off(&hub, session).await,
+        Ok(None) => return debug!(%from, "no WebTransport came of a QUIC connection"),
+        Err(_) => return debug!(%from, "WebTransport handshake took too long"),
+    };
+    let opened = tokio::select! {
+        opened = webtransport::connection(session.clone(), message_bytes, handshake) => opened,
+        () = hub.stop.cancelled() => return session.close(1001, b"the relay is shutting down"),
+    };
+    let Some(mut connection) = opened else {
+        return debug!(%from, "no session stream came in time");
+    };
+    if ordered {
+        connection.lanes = None;
+    }
+    let arrival = Arrival {
+        asked,
+        transport: "webtransport",
+        address: from.ip().to_canonical(),
+        place,
+    };
+    session::serve(connection, arrival, &hub).await;
+}
+
+/// A session, who comes, and whether it wants everything in one order.
+type Admitted = (Session, Asked, bool);
+
+enum Answered {
+    Admitted(Admitted),
+    /// With what has to be kept until the peer has read its refusal.
+    Refused(Session),
+}
+
+/// Everything up to the answer to a request for a session. `None`: none came.
+async fn shake_hands(
+    hub: &Hub,
+    listener: &Listener,
+    incoming: Incoming,
+    from: SocketAddr,
+    over_limit: bool,
+) -> Option<Answered> {
+    let connection = incoming.await.ok()?;
+    let request = Request::accept(connection).await.ok()?;
+    answer(hub, listener, request, from, over_limit).await
+}
+
+/// Lets a peer read its refusal and go. Until then nothing of HTTP/3 may be taken away from under it.
+async fn see_off(hub: &Hub, session: Session) {
+    tokio::select! {
+        _ = timeout(LINGER, session.closed()) => {}
+        () = hub.stop.cancelled() => {}
+    }
+    // The library keeps a connection open for as long as nobody closes it.
+    quinn::Connection::close(&session, H3_NO_ERROR, b"");
+}
+
+/// Answers a request for a session. `None`: the peer went away.
+async fn answer(
+    hub: &Hub,
+    listener: &Listener,
+    request: Request,
+    from: SocketAddr,
+    over_limit: bool,
+) -> Option<Answered> {
+    let url = request.url.clone();
+    let status = match http::route(url.path()) {
+        Some(route @ (Route::Server | Route::Client(_))) => {
+            let headers = &request.headers;
+            match http::admit(hub, listener, route, headers, from, over_limit).await {
+                Ok(asked) => {
+                    let ordered = http::has_parameter(url.query(), "ordered");
+                    let welcome = welcome(&request.protocols);
+                    let session = request.respond(welcome).await.ok()?;
+                    return Some(Answered::Admitted((session, asked, ordered)));
+                }
+                Err(Refused::Origin | Refused::Login) => StatusCode::FORBIDDEN,
+                Err(Refused::Full | Refused::TooManyFailed(_) | Refused::Busy) => {
+                    StatusCode::TOO_MANY_REQUESTS
+                }
+            }
+        }
+        _ => StatusCode::NOT_FOUND,
+    };
+    let session = request.respond(ConnectResponse::new(status)).await.ok()?;
+    Some(Answered::Refused(session))
+}
+
+fn welcome(offered: &[String]) -> ConnectResponse {
+    let response = ConnectResponse::OK;
+    if offered.iter().any(|offer| offer == SUBPROTOCOL) {
+        response.with_protocol(SUBPROTOCOL)
+    } else {
+        response
+    }
+}

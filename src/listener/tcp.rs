@@ -1,0 +1,161 @@
+//! WebSocket listeners: TCP, TLS where configured, HTTP/1.1, upgrade.
+
+use std::{convert::Infallible, net::SocketAddr, sync::Arc};
+
+use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn, upgrade};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use parking_lot::Mutex;
+use socket2::Socket;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, TcpStream},
+    time::{Instant, timeout_at},
+};
+use tokio_rustls::TlsAcceptor;
+use tracing::debug;
+
+use super::after_accept_error;
+use crate::{
+    address::Place,
+    config::Listener,
+    discovery::Discovery,
+    hub::Hub,
+    session::{self, Arrival, Asked},
+    tls::{self, Identity},
+    transport::{http::Front, websocket},
+};
+
+/// All headers of a request together, in bytes.
+const MAX_HEADER_BYTES: usize = 16 * 1024;
+/// How many headers a request may have.
+const MAX_HEADERS: usize = 64;
+
+/// Takes bound sockets over.
+pub fn listen(sockets: Vec<Socket>) -> Result<Vec<TcpListener>, String> {
+    sockets
+        .into_iter()
+        .map(|socket| TcpListener::from_std(socket.into()))
+        .collect::<Result<_, _>>()
+        .map_err(|error| error.to_string())
+}
+
+/// What every connection of a listener is let in by.
+pub struct Door {
+    front: Front,
+    tls: Option<TlsAcceptor>,
+}
+
+impl Door {
+    /// For one listener.
+    pub fn new(
+        hub: &Arc<Hub>,
+        listener: &Arc<Listener>,
+        identity: Option<Arc<Identity>>,
+        discovery: &Arc<Discovery>,
+    ) -> Result<Arc<Self>, String> {
+        let config = identity.map(|identity| tls::server_config(identity, "http/1.1"));
+        let config = config.transpose().map_err(|error| error.to_string())?;
+        Ok(Arc::new(Self {
+            front: Front {
+                hub: Arc::clone(hub),
+                listener: Arc::clone(listener),
+                discovery: Arc::clone(discovery),
+            },
+            tls: config.map(|config| TlsAcceptor::from(Arc::new(config))),
+        }))
+    }
+
+    /// Accepts until the hub stops.
+    pub async fn accept(self: Arc<Self>, socket: TcpListener) {
+        let hub = Arc::clone(&self.front.hub);
+        loop {
+            let accepted = tokio::select! {
+                accepted = socket.accept() => accepted,
+                () = hub.stop.cancelled() => return,
+            };
+            match accepted {
+                Ok((stream, from)) => {
+                    if let Some(place) = hub.enter(from.ip()) {
+                        hub.tasks.spawn(Arc::clone(&self).serve(stream, from, place));
+                    }
+                }
+                Err(error) => after_accept_error(&error).await,
+            }
+        }
+    }
+
+    async fn serve(self: Arc<Self>, stream: TcpStream, from: SocketAddr, place: Place) {
+        // Envelopes are small, and each batch is flushed once.
+        _ = stream.set_nodelay(true);
+        let deadline = Instant::now() + self.front.hub.policy.load().timeouts.handshake;
+        match &self.tls {
+            None => self.speak_http(stream, from, place, deadline).await,
+            Some(tls) => match timeout_at(deadline, tls.accept(stream)).await {
+                Ok(Ok(stream)) => self.speak_http(stream, from, place, deadline).await,
+                Ok(Err(error)) => debug!(%from, %error, "TLS handshake failed"),
+                Err(_) => debug!(%from, "TLS handshake took too long"),
+            },
+        }
+    }
+
+    /// Answers HTTP until the deadline or an upgrade, and serves the session that comes of it.
+    async fn speak_http<S>(&self, stream: S, from: SocketAddr, place: Place, deadline: Instant)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let granted = Mutex::new(None);
+        let service = service_fn(async |mut request: Request<Incoming>| {
+            let answer = self.front.answer(&request, from, place.over).await;
+            if let Some(asked) = answer.upgrade {
+                *granted.lock() = Some((upgrade::on(&mut request), asked));
+            }
+            Ok::<_, Infallible>(answer.response)
+        });
+        let http = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .max_buf_size(MAX_HEADER_BYTES)
+            .max_headers(MAX_HEADERS)
+            .serve_connection(TokioIo::new(stream), service)
+            .with_upgrades();
+        let spoken = tokio::select! {
+            spoken = timeout_at(deadline, http) => spoken,
+            () = self.front.hub.stop.cancelled() => return,
+        };
+        match spoken {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => return debug!(%from, %error, "HTTP failed"),
+            Err(_) => return debug!(%from, "no upgrade came in time"),
+        }
+        let Some((upgrade, asked)) = granted.into_inner() else {
+            return;
+        };
+        if let Ok(upgraded) = upgrade.await
+            && let Ok(parts) = upgraded.downcast::<TokioIo<S>>()
+        {
+            let io = parts.io.into_inner();
+            self.start(io, parts.read_buf, asked, from, place).await;
+        }
+    }
+
+    async fn start<S>(
+        &self,
+        io: S,
+        read: bytes::Bytes,
+        asked: Asked,
+        from: SocketAddr,
+        place: Place,
+    ) where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let hub = &self.front.hub;
+        let message_bytes = hub.policy.load().limits.message_bytes;
+        let connection = websocket::connection(io, read, message_bytes).await;
+        let arrival = Arrival {
+            asked,
+            transport: "websocket",
+            address: from.ip().to_canonical(),
+            place,
+        };
+        session::serve(connection, arrival, hub).await;
+    }
+}

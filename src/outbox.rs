@@ -1,0 +1,359 @@
+//! What waits to be sent to one peer.
+//!
+//! An outbox belongs to a session, not to its connection: it is bounded in messages and bytes, and says
+//! by name when it is full or closed. Three lanes lead out of it (see [`Lane`]); a connection without
+//! lanes of its own gets everything on the ordered one.
+
+use std::{
+    borrow::Cow,
+    collections::VecDeque,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use parking_lot::Mutex;
+use tokio::{sync::Notify, time::Instant};
+
+use crate::{
+    config::{Delivery, QueueBound},
+    envelope::Text,
+};
+
+/// A way out of an outbox; the value is its index.
+pub type Lane = Delivery;
+
+const LANES: usize = 3;
+/// The longest reason of a close, in bytes (RFC 6455, 5.5.1).
+const MAX_REASON_BYTES: usize = 123;
+
+/// Why a session ends, as the peer is told.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Close {
+    /// A WebSocket close code.
+    pub code: u16,
+    /// A short reason, at most 123 bytes.
+    pub reason: Cow<'static, str>,
+    /// When to come back.
+    pub reconnect_in: Option<Duration>,
+}
+
+impl Close {
+    /// A close without `reconnectIn`. The reason is cut to what a close may carry, between characters.
+    pub fn new(code: u16, reason: impl Into<Cow<'static, str>>) -> Self {
+        let mut reason = reason.into();
+        let end = reason.floor_char_boundary(MAX_REASON_BYTES);
+        if end < reason.len() {
+            reason = reason[..end].to_owned().into();
+        }
+        Self {
+            code,
+            reason,
+            reconnect_in: None,
+        }
+    }
+
+    /// Tells the peer to come back after about this long; see [`Close::spread`].
+    #[must_use]
+    pub fn reconnect_in(mut self, after: Duration) -> Self {
+        self.reconnect_in = Some(after);
+        self
+    }
+
+    /// The same with a `reconnectIn` of its own for each of many peers, so that they do not all return in one
+    /// instant: evenly spread over a time that grows with how many there are.
+    #[must_use]
+    pub fn spread(self, peers: usize) -> Self {
+        const RETURNS_PER_SECOND: usize = 500;
+        let seconds = 1.0 + (peers / RETURNS_PER_SECOND) as f64;
+        let after = Duration::from_secs_f64(0.5 + rand::random_range(0.0..seconds));
+        self.reconnect_in(after)
+    }
+}
+
+/// The bounds of all outboxes, and what waits in them together.
+#[derive(Debug)]
+pub struct Budget {
+    messages: AtomicUsize,
+    bytes: AtomicUsize,
+    total: AtomicUsize,
+    queued: AtomicUsize,
+}
+
+impl Budget {
+    /// `each` bounds one outbox, `total` the bytes of all.
+    pub fn new(each: QueueBound, total: usize) -> Self {
+        Self {
+            messages: AtomicUsize::new(each.messages),
+            bytes: AtomicUsize::new(each.bytes),
+            total: AtomicUsize::new(total),
+            queued: AtomicUsize::new(0),
+        }
+    }
+
+    /// The bytes that wait in all outboxes.
+    pub fn queued(&self) -> usize {
+        self.queued.load(Relaxed)
+    }
+}
+
+/// Why an envelope was not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// The queue, or all queues together, are at their bound.
+    Full,
+    /// The session is ending, or the sender has left its room.
+    Closed,
+}
+
+/// What a lane's send loop has to do next.
+#[derive(Debug, PartialEq)]
+pub enum Next {
+    /// Send these, then call [`Outbox::sent`].
+    Batch,
+    /// Nothing comes after what was sent: say goodbye.
+    Close(Close),
+}
+
+/// What waits to be sent to one peer.
+#[derive(Debug)]
+pub struct Outbox {
+    state: Mutex<State>,
+    /// One send loop waits on each.
+    lanes: [Notify; LANES],
+    /// A receive loop may wait for room for its own refusals.
+    room: Notify,
+    closing: Notify,
+    budget: Arc<Budget>,
+}
+
+#[derive(Debug)]
+struct State {
+    queues: [VecDeque<Waiting>; LANES],
+    /// Does the connection have lanes other than the ordered one?
+    lanes: bool,
+    /// What was pushed and is not yet sent, on all lanes.
+    messages: usize,
+    bytes: usize,
+    /// How many were ever pushed to, and sent on, the ordered lane.
+    pushed: u64,
+    sent: u64,
+    close: Option<Close>,
+    /// When another peer's envelope was last pushed.
+    touched: Instant,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    text: Text,
+    /// Not to be sent before this many have been sent on the ordered lane.
+    after: u64,
+}
+
+impl Outbox {
+    /// An empty one.
+    pub fn new(budget: Arc<Budget>) -> Self {
+        Self {
+            state: Mutex::new(State {
+                queues: Default::default(),
+                lanes: false,
+                messages: 0,
+                bytes: 0,
+                pushed: 0,
+                sent: 0,
+                close: None,
+                touched: Instant::now(),
+            }),
+            lanes: Default::default(),
+            room: Notify::new(),
+            closing: Notify::new(),
+            budget,
+        }
+    }
+
+    /// The connection that serves this outbox from now on has all lanes (`true`) or the ordered one only.
+    pub fn attach(&self, lanes: bool) {
+        self.state.lock().lanes = lanes;
+    }
+
+    /// Queues an envelope of another peer. `after` is what [`Outbox::notify`] returned for the notice that
+    /// must be sent first; `left` is looked at under the same lock that a PEER_GONE is pushed under, so that nothing
+    /// of a sender follows its PEER_GONE.
+    pub fn push(&self, text: Text, lane: Lane, after: u64, left: &AtomicBool) -> Result<(), Refused> {
+        let mut state = self.state.lock();
+        if left.load(Relaxed) {
+            return Err(Refused::Closed);
+        }
+        self.admit(&state, text.len())?;
+        state.touched = Instant::now();
+        self.enqueue(&mut state, text, lane, after);
+        Ok(())
+    }
+
+    /// Queues a word of the relay on the ordered lane, and returns its place there.
+    pub fn notify(&self, text: Text) -> Result<u64, Refused> {
+        let mut state = self.state.lock();
+        self.admit(&state, text.len())?;
+        self.enqueue(&mut state, text, Lane::Ordered, 0);
+        Ok(state.pushed)
+    }
+
+    /// As [`Outbox::notify`] where there must be a place: at most one for each peer of the room. `left` is
+    /// set in the same breath.
+    pub fn notify_always(&self, text: Text, left: Option<&AtomicBool>) {
+        let mut state = self.state.lock();
+        if let Some(left) = left {
+            left.store(true, Relaxed);
+        }
+        if state.close.is_none() {
+            self.enqueue(&mut state, text, Lane::Ordered, 0);
+        }
+    }
+
+    /// As [`Outbox::notify`], but waits for a place. `Err` only where the session is ending.
+    pub async fn notify_when_free(&self, text: Text) -> Result<(), Refused> {
+        loop {
+            let room = self.room.notified();
+            match self.notify(text.clone()) {
+                Err(Refused::Full) => room.await,
+                done => return done.map(|_| ()),
+            }
+        }
+    }
+
+    /// Ends the session once everything queued is sent. The first close counts; `false`: there was one already.
+    pub fn close(&self, close: Close) -> bool {
+        let mut state = self.state.lock();
+        if state.close.is_some() {
+            return false;
+        }
+        state.close = Some(close);
+        drop(state);
+        self.closing.notify_one();
+        self.room.notify_waiters();
+        self.lanes.iter().for_each(Notify::notify_one);
+        true
+    }
+
+    /// Waits until [`Outbox::close`] has been called. One waiter at a time.
+    pub async fn closing(&self) {
+        while self.state.lock().close.is_none() {
+            self.closing.notified().await;
+        }
+    }
+
+    /// Why the session ends, once it does.
+    pub fn close_reason(&self) -> Option<Close> {
+        self.state.lock().close.clone()
+    }
+
+    /// Waits until a lane has something to send, and moves it to `batch`: about `bytes` at most. What is in
+    /// a batch counts as waiting until [`Outbox::sent`]. A close is told to the ordered lane once all lanes are empty,
+    /// to another as soon as it is empty itself.
+    pub async fn next(&self, lane: Lane, batch: &mut Vec<Text>, bytes: usize) -> Next {
+        loop {
+            if let Some(next) = self.take(lane, batch, bytes) {
+                return next;
+            }
+            self.lanes[lane as usize].notified().await;
+        }
+    }
+
+    fn take(&self, lane: Lane, batch: &mut Vec<Text>, bytes: usize) -> Option<Next> {
+        let mut state = self.state.lock();
+        let sent = state.sent;
+        let queue = &mut state.queues[lane as usize];
+        let mut taken = 0;
+        while taken < bytes {
+            let Some(at) = queue.iter().position(|waiting| waiting.after <= sent) else {
+                break;
+            };
+            let Some(waiting) = queue.remove(at) else { break };
+            taken += waiting.text.len();
+            batch.push(waiting.text);
+        }
+        if !batch.is_empty() {
+            return Some(Next::Batch);
+        }
+        let empty = match lane {
+            Lane::Ordered => state.messages == 0,
+            _ => queue.is_empty(),
+        };
+        state.close.clone().filter(|_| empty).map(Next::Close)
+    }
+
+    /// A batch of this lane has been written, or given up where the lane may lose it. Empties `batch`.
+    pub fn sent(&self, lane: Lane, batch: &mut Vec<Text>) {
+        let bytes: usize = batch.iter().map(|text| text.len()).sum();
+        let mut state = self.state.lock();
+        state.messages -= batch.len();
+        state.bytes -= bytes;
+        self.budget.queued.fetch_sub(bytes, Relaxed);
+        if lane == Lane::Ordered {
+            state.sent += batch.len() as u64;
+            for other in [Lane::Independent, Lane::Datagram] {
+                if !state.queues[other as usize].is_empty() {
+                    self.lanes[other as usize].notify_one();
+                }
+            }
+        } else if state.close.is_some() && state.messages == 0 {
+            self.lanes[Lane::Ordered as usize].notify_one();
+        }
+        drop(state);
+        batch.clear();
+        self.room.notify_waiters();
+    }
+
+    /// Moves an envelope that a lane could not carry to another one. It never stopped counting as waiting.
+    pub fn requeue(&self, text: Text, lane: Lane) {
+        let mut state = self.state.lock();
+        state.queues[lane as usize].push_back(Waiting { text, after: 0 });
+        self.lanes[lane as usize].notify_one();
+    }
+
+    /// When another peer's envelope was last queued.
+    pub fn touched(&self) -> Instant {
+        self.state.lock().touched
+    }
+
+    /// How many envelopes have been sent on the ordered lane.
+    pub fn ordered_sent(&self) -> u64 {
+        self.state.lock().sent
+    }
+
+    /// Is there room for one more envelope of this size?
+    fn admit(&self, state: &State, bytes: usize) -> Result<(), Refused> {
+        if state.close.is_some() {
+            return Err(Refused::Closed);
+        }
+        let budget = &self.budget;
+        let full = state.messages >= budget.messages.load(Relaxed)
+            || state.bytes + bytes > budget.bytes.load(Relaxed)
+            || budget.queued() + bytes > budget.total.load(Relaxed);
+        if full { Err(Refused::Full) } else { Ok(()) }
+    }
+
+    fn enqueue(&self, state: &mut State, text: Text, lane: Lane, after: u64) {
+        let lane = if state.lanes { lane } else { Lane::Ordered };
+        state.messages += 1;
+        state.bytes += text.len();
+        self.budget.queued.fetch_add(text.len(), Relaxed);
+        if lane == Lane::Ordered {
+            state.pushed += 1;
+        }
+        state.queues[lane as usize].push_back(Waiting { text, after });
+        self.lanes[lane as usize].notify_one();
+    }
+}
+
+impl Drop for Outbox {
+    fn drop(&mut self) {
+        let bytes = self.state.get_mut().bytes;
+        self.budget.queued.fetch_sub(bytes, Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,350 @@
+//! The policy: what a reload may change, and the judgement of one envelope by it.
+//!
+//! It is immutable. All sessions share the current one and take it anew for each envelope.
+
+mod samples;
+
+use std::{borrow::Cow, collections::HashMap};
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::{
+    config::{
+        Config, Delivery, Ids, Limits, MessageType, OnInvalid, OnViolation, Problem, Servers,
+        Timeouts, UnknownTypes,
+    },
+    envelope::{self, Envelope, Invalid, RESERVED_TYPES, Text},
+    ice::IceServers,
+    outbox::Close,
+    schema::{self, Schema, Violation},
+};
+
+/// Everything that sessions are held to.
+#[derive(Debug)]
+pub struct Policy {
+    /// Every bound that is not a time.
+    pub limits: Limits,
+    /// Every wait that has a bound.
+    pub timeouts: Timeouts,
+    /// Who may be a server.
+    pub servers: Servers,
+    /// How ids are made.
+    pub ids: Ids,
+    rules: HashMap<String, Rule>,
+    unknown_types: UnknownTypes,
+    server_info: Option<Box<RawValue>>,
+    ice_servers: IceServers,
+}
+
+/// What holds for one message type.
+#[derive(Debug)]
+pub struct Rule {
+    schema: Option<Schema>,
+    from_server: bool,
+    from_client: bool,
+    max_bytes: Option<usize>,
+    on_violation: OnViolation,
+    /// The lane to the recipient.
+    pub delivery: Delivery,
+    /// Is it dropped where the recipient's queue is full?
+    pub drop_on_full: bool,
+}
+
+/// A session's role.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Has an id that it hands out.
+    Server,
+    /// Came with a server's id.
+    Client,
+}
+
+impl Role {
+    /// Its name in logs and sentences.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Server => "server",
+            Self::Client => "client",
+        }
+    }
+}
+
+/// Why an envelope was not delivered: the `code` of an ERROR.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Code {
+    /// Over the rate, where the configuration rejects for it.
+    RateLimited,
+    /// Not an envelope.
+    InvalidEnvelope,
+    /// A type of the relay's own, sent to a peer.
+    ReservedType,
+    /// A type that nobody knows.
+    UnknownType,
+    /// This role may not send this type, or not now.
+    ForbiddenType,
+    /// Over the type's own `max_bytes`.
+    TooLarge,
+    /// The message breaks its schema.
+    SchemaViolation,
+    /// No such peer in this room.
+    UnknownPeer,
+    /// The server's queue is full.
+    TooSlow,
+}
+
+/// Why an envelope is refused.
+#[derive(Debug)]
+pub struct Refusal {
+    /// The code.
+    pub code: Code,
+    /// One sentence that says what to mend.
+    pub detail: Cow<'static, str>,
+    /// Where the message breaks its schema.
+    pub errors: Vec<Violation>,
+}
+
+impl Refusal {
+    /// One without violations.
+    pub fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            code,
+            detail: detail.into(),
+            errors: Vec::new(),
+        }
+    }
+}
+
+/// The judgement of an envelope to a peer.
+#[derive(Debug)]
+pub enum Verdict<'a> {
+    /// Deliver it, by this rule where the type has one.
+    Deliver(Option<&'a Rule>),
+    /// Say nothing.
+    Drop,
+    /// Tell the sender.
+    Refuse(Refusal),
+    /// End the sender's session.
+    Disconnect(Close),
+}
+
+impl Policy {
+    /// The policy of a configuration. Every schema that does not compile, and every sample that does not
+    /// turn out as the configuration says, is one problem.
+    pub fn new(config: &Config) -> Result<Self, Vec<Problem>> {
+        let mut problems = Vec::new();
+        let mut rules = HashMap::new();
+        for kind in &config.schemas.types {
+            match Rule::new(config, kind) {
+                Ok(rule) => _ = rules.insert(kind.name.clone(), rule),
+                Err(found) => problems.extend(found),
+            }
+        }
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        Ok(Self {
+            limits: config.limits.clone(),
+            timeouts: config.timeouts.clone(),
+            servers: config.servers.clone(),
+            ids: config.ids.clone(),
+            rules,
+            unknown_types: config.schemas.unknown_types,
+            server_info: config
+                .server_info
+                .clone()
+                .and_then(|json| RawValue::from_string(json).ok()),
+            ice_servers: IceServers::new(&config.ice_servers),
+        })
+    }
+
+    /// HELLO for the peer with this id.
+    pub fn hello(&self, id: &str) -> Text {
+        let ice_servers = self.ice_servers.for_peer(id);
+        envelope::hello(id, self.server_info.as_deref(), ice_servers.as_deref())
+    }
+
+    /// Has a configuration entry this fixed server id?
+    pub fn is_fixed_id(&self, id: &str) -> bool {
+        match &self.servers {
+            Servers::Open => false,
+            Servers::Passphrases(entries) => {
+                entries.iter().any(|entry| entry.id.as_deref() == Some(id))
+            }
+        }
+    }
+
+    /// May an envelope of this role to a peer be delivered?
+    pub fn judge(&self, role: Role, envelope: &Envelope<'_>) -> Verdict<'_> {
+        let kind = envelope.kind.as_ref();
+        let rule = self.rules.get(kind);
+        // Two parsers must not be able to read two different messages, whoever sends them and however large
+        // they are: that comes first.
+        let message = match rule.and_then(Rule::parsed(envelope.message)).transpose() {
+            Ok(message) => message,
+            Err(refusal) => return self.invalid(refusal),
+        };
+        if RESERVED_TYPES.contains(&kind) {
+            return Verdict::Refuse(Refusal::new(
+                Code::ReservedType,
+                "this type is the relay's own: choose another name, or send it to \"0\"",
+            ));
+        }
+        match rule {
+            Some(rule) => rule.judge(role, envelope, message.as_ref()),
+            None if self.unknown_types == UnknownTypes::Allow => Verdict::Deliver(None),
+            None => Verdict::Refuse(Refusal::new(
+                Code::UnknownType,
+                "this relay has no schema for this type, and takes only types that have one",
+            )),
+        }
+    }
+
+    /// What an invalid envelope costs.
+    pub fn invalid(&self, refusal: Refusal) -> Verdict<'static> {
+        match self.limits.on_invalid {
+            OnInvalid::Reject => Verdict::Refuse(refusal),
+            OnInvalid::Disconnect => Verdict::Disconnect(Close::new(4400, refusal.detail)),
+        }
+    }
+}
+
+/// What `check` says of one message.
+#[derive(Debug, PartialEq)]
+pub enum MessageCheck {
+    /// It meets the schema of its type.
+    Passes,
+    /// Its type has none, and need not.
+    NoSchema,
+    /// It would be refused before its schema is asked, for this reason.
+    Fails(String),
+    /// It breaks its schema here.
+    Violates(Vec<Violation>),
+}
+
+impl Policy {
+    /// Judges one message by its type alone, whoever may send it.
+    pub fn check_message(&self, kind: &str, message: &str) -> MessageCheck {
+        let Some(rule) = self.rules.get(kind) else {
+            return match self.unknown_types {
+                UnknownTypes::Allow => MessageCheck::NoSchema,
+                UnknownTypes::Reject => {
+                    MessageCheck::Fails(format!("{kind} has no schema, and only types that have one are allowed"))
+                }
+            };
+        };
+        let message = message.trim();
+        if let Err(invalid) = envelope::check_message(message) {
+            return MessageCheck::Fails(invalid.into_owned());
+        }
+        if let Some(most) = rule.max_bytes.filter(|most| message.len() > *most) {
+            return MessageCheck::Fails(too_large(most));
+        }
+        let Some(schema) = &rule.schema else {
+            return MessageCheck::NoSchema;
+        };
+        match schema::parse_message(message) {
+            Err(error) => MessageCheck::Fails(error.to_string()),
+            Ok(message) if schema.is_valid(&message) => MessageCheck::Passes,
+            Ok(message) => MessageCheck::Violates(schema.explain(&message)),
+        }
+    }
+}
+
+impl From<&Invalid> for Refusal {
+    fn from(invalid: &Invalid) -> Self {
+        Self::new(Code::InvalidEnvelope, invalid.detail.clone())
+    }
+}
+
+fn too_large(most: usize) -> String {
+    format!("`message` of this type may have at most {most} bytes")
+}
+
+impl Rule {
+    fn new(config: &Config, kind: &MessageType) -> Result<Self, Vec<Problem>> {
+        let schema = match &kind.schema {
+            Some(source) => Some(samples::compile(config, source).map_err(|problem| vec![problem])?),
+            None => None,
+        };
+        if let Some(schema) = &schema {
+            samples::try_all(config, kind, schema)?;
+        }
+        Ok(Self {
+            schema,
+            from_server: kind.from_server,
+            from_client: kind.from_client,
+            max_bytes: kind.max_bytes,
+            on_violation: kind.on_violation,
+            delivery: kind.delivery,
+            drop_on_full: kind.drop_on_full,
+        })
+    }
+
+    /// Reads a message for the schema of a rule, where it has one.
+    fn parsed(message: &str) -> impl FnOnce(&Self) -> Option<Result<serde_json::Value, Refusal>> {
+        move |rule| {
+            rule.schema.as_ref()?;
+            let parsed = schema::parse_message(message);
+            Some(parsed.map_err(|error| Refusal::new(Code::InvalidEnvelope, error.to_string())))
+        }
+    }
+
+    fn judge(
+        &self,
+        role: Role,
+        envelope: &Envelope<'_>,
+        message: Option<&serde_json::Value>,
+    ) -> Verdict<'_> {
+        let allowed = match role {
+            Role::Server => self.from_server,
+            Role::Client => self.from_client,
+        };
+        if !allowed {
+            return Verdict::Refuse(Refusal::new(
+                Code::ForbiddenType,
+                format!("a {} may not send this type", role.as_str()),
+            ));
+        }
+        if let Some(most) = self.max_bytes.filter(|most| envelope.message.len() > *most) {
+            return Verdict::Refuse(Refusal::new(
+                Code::TooLarge,
+                too_large(most),
+            ));
+        }
+        match (&self.schema, message) {
+            (Some(schema), Some(message)) if !schema.is_valid(message) => {
+                self.violated(schema, envelope, message)
+            }
+            _ => Verdict::Deliver(Some(self)),
+        }
+    }
+
+    fn violated(
+        &self,
+        schema: &Schema,
+        envelope: &Envelope<'_>,
+        message: &serde_json::Value,
+    ) -> Verdict<'_> {
+        match self.on_violation {
+            OnViolation::Reject => Verdict::Refuse(Refusal {
+                code: Code::SchemaViolation,
+                detail: "the message does not meet the schema of its type; see errors".into(),
+                errors: schema.explain(message),
+            }),
+            OnViolation::Drop => Verdict::Drop,
+            OnViolation::Disconnect => Verdict::Disconnect(Close::new(
+                4422,
+                format!("a message does not meet the schema of {}", envelope.kind),
+            )),
+            OnViolation::Observe => {
+                tracing::warn!(r#type = ?envelope.kind, "schema violation observed");
+                Verdict::Deliver(Some(self))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,379 @@
+//! What a handshake asks for, whatever the transport, and the HTTP answers of a WebSocket listener.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::{
+    HeaderMap, Method, Request, Response, StatusCode, Version,
+    body::Incoming,
+    header::{self, HeaderName, HeaderValue},
+};
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+
+use super::origin;
+use crate::{
+    auth::{Credentials, LoginError},
+    config::{Listener, Servers},
+    discovery::Discovery,
+    hub::Hub,
+    room::ServerId,
+    session::{Asked, Login},
+};
+
+/// The subprotocol that is selected where it is offered.
+pub const SUBPROTOCOL: &str = "intercessor";
+/// What a refused peer is told to wait where no better time is known, in seconds.
+const RETRY_AFTER: u64 = 5;
+
+/// Where a path leads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Route<'a> {
+    /// `/server`.
+    Server,
+    /// `/client/{SERVER_ID}`.
+    Client(&'a str),
+    /// `/healthz`.
+    Health,
+    /// `/.well-known/intercessor`.
+    Discovery,
+}
+
+/// Where this path leads, if anywhere.
+pub fn route(path: &str) -> Option<Route<'_>> {
+    let path = path.strip_suffix('/').unwrap_or(path);
+    match path {
+        "/server" => Some(Route::Server),
+        "/healthz" => Some(Route::Health),
+        "/.well-known/intercessor" => Some(Route::Discovery),
+        _ => path
+            .strip_prefix("/client/")
+            .filter(|id| !id.is_empty() && !id.contains('/'))
+            .map(Route::Client),
+    }
+}
+
+/// Is this parameter in the query, with or without a value?
+pub fn has_parameter(query: Option<&str>, name: &str) -> bool {
+    query.is_some_and(|query| {
+        query
+            .split('&')
+            .any(|pair| pair.split('=').next() == Some(name))
+    })
+}
+
+/// Why a handshake is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// Its page may not connect.
+    Origin,
+    /// Over a limit of connections.
+    Full,
+    /// The passphrase in its header is wrong.
+    Login,
+    /// Too many logins of its address have failed; it may try again after this many seconds.
+    TooManyFailed(u64),
+    /// Too many logins wait.
+    Busy,
+}
+
+/// What is left to ask of a request for a peer path that is well-formed: may this peer in?
+pub async fn admit(
+    hub: &Hub,
+    listener: &Listener,
+    route: Route<'_>,
+    headers: &HeaderMap,
+    from: SocketAddr,
+    over_limit: bool,
+) -> Result<Asked, Refused> {
+    // A passphrase may have any characters, which `to_str` would not let through.
+    let text = |name: HeaderName| {
+        let value = headers.get(name)?;
+        Some(std::str::from_utf8(value.as_bytes()).unwrap_or_default())
+    };
+    if !origin::allowed(&listener.origins, text(header::ORIGIN)) {
+        return Err(Refused::Origin);
+    }
+    if over_limit {
+        return Err(Refused::Full);
+    }
+    if let Route::Client(server_id) = route {
+        return Ok(Asked::Client(server_id.to_owned()));
+    }
+    let policy = hub.policy.load_full();
+    if matches!(policy.servers, Servers::Open) {
+        let id = ServerId::Random(policy.ids.server.clone());
+        return Ok(Asked::Server(Login::Done(id)));
+    }
+    let Some(authorization) = text(header::AUTHORIZATION) else {
+        return Ok(Asked::Server(Login::Pending));
+    };
+    let bound = policy.limits.failed_logins;
+    let Some(credentials) = Credentials::from_header(authorization) else {
+        return Err(Refused::Login);
+    };
+    let checked = hub.logins.check(
+        &policy.servers,
+        &policy.ids.server,
+        bound,
+        from.ip().into(),
+        credentials,
+    );
+    match checked.await {
+        Ok(id) => Ok(Asked::Server(Login::Done(id))),
+        Err(LoginError::Wrong | LoginError::NameNeeded) => Err(Refused::Login),
+        Err(LoginError::TooManyFailed(wait)) => Err(Refused::TooManyFailed(wait.as_secs() + 1)),
+        Err(LoginError::Busy) => Err(Refused::Busy),
+    }
+}
+
+/// The answer to one request on a WebSocket listener.
+pub struct Answer {
+    /// What is sent back.
+    pub response: Response<Full<Bytes>>,
+    /// Who comes, where the answer is an upgrade.
+    pub upgrade: Option<Asked>,
+}
+
+impl Answer {
+    fn plain(status: StatusCode, text: &'static str) -> Self {
+        let mut response = Response::new(Full::new(Bytes::from_static(text.as_bytes())));
+        *response.status_mut() = status;
+        let plain = HeaderValue::from_static("text/plain; charset=utf-8");
+        response.headers_mut().insert(header::CONTENT_TYPE, plain);
+        let answer = Self {
+            response,
+            upgrade: None,
+        };
+        // A connection that does not become a session is not kept.
+        answer.with(header::CONNECTION, "close")
+    }
+
+    fn with(mut self, name: HeaderName, value: &str) -> Self {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.response.headers_mut().insert(name, value);
+        }
+        self
+    }
+}
+
+/// What a WebSocket listener needs to answer.
+pub struct Front {
+    /// What all sessions share.
+    pub hub: Arc<Hub>,
+    /// The listener.
+    pub listener: Arc<Listener>,
+    /// What discovery tells.
+    pub discovery: Arc<Discovery>,
+}
+
+impl Front {
+    /// Answers one request of the connection from `from` to `to`.
+    pub async fn answer(
+        &self,
+        request: &Request<Incoming>,
+        from: SocketAddr,
+        over_limit: bool,
+    ) -> Answer {
+        let Some(host) = host_of(request) else {
+            return Answer::plain(StatusCode::BAD_REQUEST, "one valid Host is needed\n");
+        };
+        let Some(route) = route(request.uri().path()) else {
+            return Answer::plain(StatusCode::NOT_FOUND, "there is nothing at this path\n");
+        };
+        match route {
+            Route::Health => read_only(request, || Answer::plain(StatusCode::OK, "ok")),
+            Route::Discovery => read_only(request, || self.discover(request, host, from)),
+            Route::Server | Route::Client(_) => {
+                self.upgrade(request, route, from, over_limit).await
+            }
+        }
+    }
+
+    fn discover(&self, request: &Request<Incoming>, host: &str, from: SocketAddr) -> Answer {
+        let secure = !matches!(self.listener.tls, crate::config::Tls::Off);
+        let document = self.discovery.document(host, secure, from.ip());
+        let mut answer = Answer::plain(StatusCode::OK, "")
+            .with(header::CONTENT_TYPE, "application/json")
+            .with(header::CACHE_CONTROL, "no-store");
+        *answer.response.body_mut() = Full::new(document.into());
+        let origin = request.headers().get(header::ORIGIN);
+        let origin = origin.and_then(|origin| origin.to_str().ok());
+        match (&self.listener.origins, origin) {
+            (crate::config::Origins::Any, _) => {
+                answer.with(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*")
+            }
+            (origins, Some(origin)) if origin::allowed(origins, Some(origin)) => answer
+                .with(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin)
+                .with(header::VARY, "Origin"),
+            _ => answer.with(header::VARY, "Origin"),
+        }
+    }
+
+    async fn upgrade(
+        &self,
+        request: &Request<Incoming>,
+        route: Route<'_>,
+        from: SocketAddr,
+        over_limit: bool,
+    ) -> Answer {
+        let key = match websocket_key(request) {
+            Ok(key) => key,
+            Err(refusal) => return refusal,
+        };
+        let admitted = admit(
+            &self.hub,
+            &self.listener,
+            route,
+            request.headers(),
+            from,
+            over_limit,
+        );
+        match admitted.await {
+            Ok(asked) => accept(request, key, asked),
+            Err(refused) => refuse(refused),
+        }
+    }
+}
+
+fn read_only(request: &Request<Incoming>, answer: impl FnOnce() -> Answer) -> Answer {
+    match *request.method() {
+        Method::GET | Method::HEAD => answer(),
+        _ => Answer::plain(StatusCode::METHOD_NOT_ALLOWED, "GET only\n").with(header::ALLOW, "GET"),
+    }
+}
+
+/// The host of the request, without a port. `None`: there is none, more than one, or it is malformed (RFC 9112, 3.2).
+fn host_of(request: &Request<Incoming>) -> Option<&str> {
+    let mut hosts = request.headers().get_all(header::HOST).iter();
+    let host = match (hosts.next(), hosts.next()) {
+        (Some(host), None) => host.to_str().ok()?,
+        _ => return None,
+    };
+    let authority: hyper::http::uri::Authority = host.parse().ok()?;
+    let plain = !host.is_empty() && !host.contains('@');
+    // `[::1]` keeps its brackets, as URLs need them.
+    plain.then(|| &host[..authority.host().len()])
+}
+
+/// The key of a well-formed upgrade (RFC 6455, 4.2.1), or the answer to one that is not.
+fn websocket_key(request: &Request<Incoming>) -> Result<&HeaderValue, Answer> {
+    let headers = request.headers();
+    let upgrade = has_token(headers, header::UPGRADE, "websocket")
+        && has_token(headers, header::CONNECTION, "upgrade");
+    if !upgrade {
+        return Err(
+            Answer::plain(StatusCode::UPGRADE_REQUIRED, "this is a WebSocket\n")
+                .with(header::UPGRADE, "websocket")
+                .with(header::CONNECTION, "upgrade, close"),
+        );
+    }
+    let bad = |text| Err(Answer::plain(StatusCode::BAD_REQUEST, text));
+    if request.method() != Method::GET || request.version() != Version::HTTP_11 {
+        return bad("a WebSocket starts with GET over HTTP/1.1\n");
+    }
+    if headers
+        .get(header::SEC_WEBSOCKET_VERSION)
+        .is_none_or(|version| version != "13")
+    {
+        return Err(
+            Answer::plain(StatusCode::UPGRADE_REQUIRED, "version 13 is spoken here\n")
+                .with(header::SEC_WEBSOCKET_VERSION, "13"),
+        );
+    }
+    match headers.get(header::SEC_WEBSOCKET_KEY) {
+        Some(key) if is_key(key.as_bytes()) => Ok(key),
+        _ => bad("Sec-WebSocket-Key must be 16 bytes in base64\n"),
+    }
+}
+
+fn is_key(key: &[u8]) -> bool {
+    use base64::{Engine, prelude::BASE64_STANDARD};
+    BASE64_STANDARD
+        .decode(key)
+        .is_ok_and(|bytes| bytes.len() == 16)
+}
+
+fn has_token(headers: &HeaderMap, name: HeaderName, token: &str) -> bool {
+    tokens(headers, name).any(|found| found.eq_ignore_ascii_case(token))
+}
+
+fn tokens(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &str> {
+    headers
+        .get_all(name)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+}
+
+fn accept(request: &Request<Incoming>, key: &HeaderValue, asked: Asked) -> Answer {
+    let mut answer = Answer::plain(StatusCode::SWITCHING_PROTOCOLS, "")
+        .with(header::UPGRADE, "websocket")
+        .with(header::CONNECTION, "upgrade")
+        .with(
+            header::SEC_WEBSOCKET_ACCEPT,
+            &derive_accept_key(key.as_bytes()),
+        );
+    answer.response.headers_mut().remove(header::CONTENT_TYPE);
+    if tokens(request.headers(), header::SEC_WEBSOCKET_PROTOCOL).any(|offer| offer == SUBPROTOCOL) {
+        answer = answer.with(header::SEC_WEBSOCKET_PROTOCOL, SUBPROTOCOL);
+    }
+    answer.upgrade = Some(asked);
+    answer
+}
+
+fn refuse(refused: Refused) -> Answer {
+    let retry_after = |answer: Answer, seconds: u64| {
+        answer.with(header::RETRY_AFTER, &seconds.to_string())
+    };
+    match refused {
+        Refused::Origin => Answer::plain(
+            StatusCode::FORBIDDEN,
+            "pages of this Origin may not connect here\n",
+        ),
+        Refused::Login => Answer::plain(StatusCode::UNAUTHORIZED, "wrong passphrase\n")
+            .with(header::WWW_AUTHENTICATE, "Bearer"),
+        Refused::TooManyFailed(seconds) => retry_after(
+            Answer::plain(StatusCode::TOO_MANY_REQUESTS, "too many failed logins\n"),
+            seconds,
+        ),
+        Refused::Full => retry_after(
+            Answer::plain(StatusCode::SERVICE_UNAVAILABLE, "too many connections\n"),
+            RETRY_AFTER,
+        ),
+        Refused::Busy => retry_after(
+            Answer::plain(StatusCode::SERVICE_UNAVAILABLE, "too many logins wait\n"),
+            RETRY_AFTER,
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_lead_where_the_protocol_says() {
+        assert_eq!(route("/server"), Some(Route::Server));
+        assert_eq!(route("/server/"), Some(Route::Server));
+        assert_eq!(route("/client/a-b"), Some(Route::Client("a-b")));
+        assert_eq!(route("/client/a-b/"), Some(Route::Client("a-b")));
+        assert_eq!(route("/client/%41"), Some(Route::Client("%41")));
+        assert_eq!(route("/healthz"), Some(Route::Health));
+        for nowhere in ["/", "", "/client", "/client/", "/client/a/b", "/Server", "/server//"] {
+            assert_eq!(route(nowhere), None, "{nowhere}");
+        }
+    }
+
+    #[test]
+    fn a_parameter_counts_with_and_without_a_value() {
+        for query in ["ordered", "ordered=1", "x=1&ordered", "ordered=&x"] {
+            assert!(has_parameter(Some(query), "ordered"), "{query}");
+        }
+        for query in ["", "disordered", "x=ordered"] {
+            assert!(!has_parameter(Some(query), "ordered"), "{query}");
+        }
+        assert!(!has_parameter(None, "ordered"));
+    }
+}

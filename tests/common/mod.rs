@@ -1,0 +1,294 @@
+//! What the integration tests share: a relay of their own on free ports, and peers that say what they wait for.
+#![allow(dead_code, reason = "each test file uses its own part of this")]
+#![allow(clippy::panic, clippy::expect_used, clippy::unwrap_used, reason = "a test that panics has failed")]
+
+use std::{path::Path, time::Duration};
+
+use intercessor::{
+    client::{Event, Options, Peer, Trust},
+    relay::{self, Relay},
+};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::{sync::oneshot, task::JoinHandle, time::timeout};
+
+/// Long enough that only a hang reaches it.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The transports that a peer can come by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Via {
+    Ws,
+    Wss,
+    WebTransport,
+}
+
+pub const EVERY_TRANSPORT: [Via; 3] = [Via::Ws, Via::Wss, Via::WebTransport];
+
+/// Every pair of a server's and a client's transport.
+pub fn every_pair() -> impl Iterator<Item = (Via, Via)> {
+    EVERY_TRANSPORT
+        .into_iter()
+        .flat_map(|server| EVERY_TRANSPORT.map(|client| (server, client)))
+}
+
+/// A relay in this process, with a listener for each transport. It stops when dropped.
+pub struct TestRelay {
+    /// `ws://…`, `wss://…`, `https://…`, without a path.
+    urls: Vec<String>,
+    stop: Option<oneshot::Sender<()>>,
+    task: JoinHandle<Result<(), String>>,
+    pub dir: TempDir,
+}
+
+/// Anyone may be a server.
+pub const OPEN: &str = "servers: { open: true }\n";
+
+impl TestRelay {
+    /// Starts a relay with this configuration, to which listeners are added.
+    pub async fn start(yaml: &str) -> Self {
+        Self::start_with(yaml, &[]).await
+    }
+
+    /// The same, with these files beside the configuration.
+    pub async fn start_with(yaml: &str, files: &[(&str, &str)]) -> Self {
+        let listeners = "\
+listeners:
+  - { transport: websocket, bind: 127.0.0.1:0, tls: off }
+  - { transport: websocket, bind: 127.0.0.1:0, tls: { self_signed: [localhost, 127.0.0.1] } }
+  - { transport: webtransport, bind: 127.0.0.1:0, tls: { self_signed: [localhost, 127.0.0.1] } }
+";
+        Self::start_exactly(&format!("{listeners}{yaml}"), files).await
+    }
+
+    /// Starts a relay with this configuration as it is.
+    pub async fn start_exactly(yaml: &str, files: &[(&str, &str)]) -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
+        for (name, text) in files {
+            write(&dir.path().join(name), text);
+        }
+        let config = dir.path().join("relay.yaml");
+        write(&config, yaml);
+        let checked = relay::check(&config).unwrap_or_else(|problems| panic!("{problems}"));
+        let relay = Relay::bind(checked).expect("free ports");
+        let urls = relay.urls();
+        let (stop, stopped) = oneshot::channel();
+        let task = tokio::spawn(relay.run(async {
+            _ = stopped.await;
+        }));
+        Self {
+            urls,
+            stop: Some(stop),
+            task,
+            dir,
+        }
+    }
+
+    /// The URL of a path by a transport.
+    pub fn url(&self, via: Via, path: &str) -> String {
+        let scheme = match via {
+            Via::Ws => "ws://",
+            Via::Wss => "wss://",
+            Via::WebTransport => "https://",
+        };
+        let base = self
+            .urls
+            .iter()
+            .find(|url| url.starts_with(scheme))
+            .unwrap_or_else(|| panic!("no listener for {scheme}"));
+        format!("{base}{path}")
+    }
+
+    /// `HOST:PORT` of a transport's listener.
+    pub fn address(&self, via: Via) -> String {
+        let url = self.url(via, "");
+        url.split("://").nth(1).expect("a scheme").to_owned()
+    }
+
+    /// Connects a peer to a path, whatever comes of it.
+    pub async fn peer(&self, via: Via, path: &str) -> TestPeer {
+        self.peer_with(via, path, Options::default())
+            .await
+            .unwrap_or_else(|error| panic!("{path} over {via:?}: {error}"))
+    }
+
+    /// Connects a peer with options; its certificate is not looked at.
+    pub async fn peer_with(
+        &self,
+        via: Via,
+        path: &str,
+        options: Options,
+    ) -> Result<TestPeer, intercessor::client::Error> {
+        let options = Options {
+            trust: Trust::Anything,
+            ..options
+        };
+        let peer = Peer::connect(&self.url(via, path), options).await?;
+        Ok(TestPeer {
+            peer,
+            id: String::new(),
+        })
+    }
+
+    /// A server that has had its HELLO.
+    pub async fn server(&self, via: Via) -> TestPeer {
+        let mut peer = self.peer(via, "/server").await;
+        peer.hello().await;
+        peer
+    }
+
+    /// A client that has had its HELLO, and whose PEER_JOINED the server has had.
+    pub async fn client(&self, via: Via, server: &mut TestPeer) -> TestPeer {
+        let mut peer = self.peer(via, &format!("/client/{}", server.id)).await;
+        peer.hello().await;
+        assert_eq!(
+            server.next().await,
+            json!({ "from": "0", "type": "PEER_JOINED", "message": { "id": peer.id } })
+        );
+        peer
+    }
+
+    /// A server and a client of it.
+    pub async fn pair(&self, server: Via, client: Via) -> (TestPeer, TestPeer) {
+        let mut server = self.server(server).await;
+        let client = self.client(client, &mut server).await;
+        (server, client)
+    }
+
+    /// Stops the relay as SIGTERM does, and waits until it has.
+    pub async fn stop(mut self) {
+        self.begin_stop();
+        timeout(PATIENCE, &mut self.task)
+            .await
+            .expect("stops in time")
+            .expect("does not panic")
+            .expect("stops cleanly");
+    }
+
+    /// Tells the relay to stop, and goes on.
+    pub fn begin_stop(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            _ = stop.send(());
+        }
+    }
+}
+
+impl Drop for TestRelay {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+fn write(path: &Path, text: &str) {
+    if let Some(parent) = path.parent() {
+        std::fs::create_dir_all(parent).expect("a directory");
+    }
+    std::fs::write(path, text).expect("written");
+}
+
+/// A peer that fails the test when something else comes than it waits for.
+pub struct TestPeer {
+    pub peer: Peer,
+    /// Its id, once it has had HELLO.
+    pub id: String,
+}
+
+impl TestPeer {
+    /// Sends a JSON value as an envelope.
+    pub async fn send(&mut self, envelope: Value) {
+        self.send_text(&envelope.to_string()).await;
+    }
+
+    /// Sends a text as it is.
+    pub async fn send_text(&mut self, text: &str) {
+        self.peer.send(text).await.expect("sent");
+    }
+
+    /// Sends a message to a peer.
+    pub async fn tell(&mut self, to: &str, kind: &str, message: Value) {
+        self.send(json!({ "to": to, "type": kind, "message": message })).await;
+    }
+
+    /// The next event.
+    pub async fn event(&mut self) -> Event {
+        timeout(PATIENCE, self.peer.receive())
+            .await
+            .expect("something comes in time")
+    }
+
+    /// The text of the next envelope.
+    pub async fn next_text(&mut self) -> String {
+        match self.event().await {
+            Event::Envelope(text) => text,
+            other => panic!("an envelope was to come, not {other:?}"),
+        }
+    }
+
+    /// The next envelope.
+    pub async fn next(&mut self) -> Value {
+        let text = self.next_text().await;
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
+    }
+
+    /// The message of the next envelope, which must be of this type.
+    pub async fn expect(&mut self, kind: &str) -> Value {
+        let mut envelope = self.next().await;
+        assert_eq!(envelope["type"], kind, "{envelope}");
+        envelope["message"].take()
+    }
+
+    /// HELLO, which must be the next. Notes the id.
+    pub async fn hello(&mut self) -> Value {
+        let hello = self.expect("HELLO").await;
+        self.id = hello["id"].as_str().expect("an id").to_owned();
+        hello
+    }
+
+    /// The next envelope must be an ERROR with this code.
+    pub async fn refused(&mut self, code: &str) -> Value {
+        let error = self.expect("ERROR").await;
+        assert_eq!(error["code"], code, "{error}");
+        let detail = error["detail"].as_str().expect("a detail");
+        assert!(!detail.is_empty() && !detail.contains('\n'), "{detail}");
+        error
+    }
+
+    /// The next must be BYE with this code, and then the end with the same.
+    pub async fn closed(&mut self, code: u16) -> Value {
+        let bye = self.expect("BYE").await;
+        assert_eq!(bye["code"], code, "{bye}");
+        match self.event().await {
+            Event::Closed { code: closed, reason } => {
+                assert_eq!(closed, code);
+                assert_eq!(bye["reason"], *reason);
+            }
+            other => panic!("the end was to come, not {other:?}"),
+        }
+        bye
+    }
+
+    /// The session must end with this code, whatever else comes before.
+    pub async fn closed_at_last(&mut self, code: u16) {
+        loop {
+            match self.event().await {
+                Event::Envelope(_) => {}
+                Event::Closed { code: closed, .. } => return assert_eq!(closed, code),
+                other => panic!("a close was to come, not {other:?}"),
+            }
+        }
+    }
+
+    /// Nothing has come that is not asked for: a message of its own to the relay is answered next.
+    pub async fn nothing_else(&mut self) {
+        let mark = "nothing-else";
+        self.send(json!({ "to": "0", "type": "NO_SUCH_THING", "message": {}, "ref": mark }))
+            .await;
+        let error = self.refused("UNKNOWN_TYPE").await;
+        assert_eq!(error["ref"], mark);
+    }
+
+    /// Leaves cleanly.
+    pub async fn leave(self) {
+        self.peer.leave().await;
+    }
+}
