@@ -2,6 +2,8 @@
 #![allow(dead_code, reason = "each test file uses its own part of this")]
 #![allow(clippy::panic, clippy::expect_used, clippy::unwrap_used, reason = "a test that panics has failed")]
 
+pub mod process;
+
 use std::{path::Path, time::Duration};
 
 use intercessor::{
