@@ -345,6 +345,3 @@ impl Rule {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

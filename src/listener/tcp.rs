@@ -2,14 +2,14 @@
 
 use std::{convert::Infallible, net::SocketAddr, sync::Arc};
 
-use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn, upgrade};
+use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use parking_lot::Mutex;
 use socket2::Socket;
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt},
     net::{TcpListener, TcpStream},
-    time::{Instant, timeout_at},
+    time::{Instant, timeout, timeout_at},
 };
 use tokio_rustls::TlsAcceptor;
 use tracing::debug;
@@ -22,7 +22,7 @@ use crate::{
     hub::Hub,
     session::{self, Arrival, Asked},
     tls::{self, Identity},
-    transport::{http::Front, websocket},
+    transport::{LINGER, http::Front, websocket},
 };
 
 /// All headers of a request together, in bytes.
@@ -99,41 +99,51 @@ impl Door {
     }
 
     /// Answers HTTP until the deadline or an upgrade, and serves the session that comes of it.
-    async fn speak_http<S>(&self, stream: S, from: SocketAddr, place: Place, deadline: Instant)
+    async fn speak_http<S>(&self, mut stream: S, from: SocketAddr, place: Place, deadline: Instant)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let granted = Mutex::new(None);
-        let service = service_fn(async |mut request: Request<Incoming>| {
+        let service = service_fn(async |request: Request<Incoming>| {
             let answer = self.front.answer(&request, from, place.over).await;
-            if let Some(asked) = answer.upgrade {
-                *granted.lock() = Some((upgrade::on(&mut request), asked));
-            }
+            *granted.lock() = answer.upgrade;
             Ok::<_, Infallible>(answer.response)
         });
+        // The stream is lent, so that it is still here once HTTP is done with it, or has failed.
         let http = http1::Builder::new()
             .timer(TokioTimer::new())
             .max_buf_size(MAX_HEADER_BYTES)
             .max_headers(MAX_HEADERS)
-            .serve_connection(TokioIo::new(stream), service)
-            .with_upgrades();
+            .serve_connection(TokioIo::new(&mut stream), service)
+            .without_shutdown();
         let spoken = tokio::select! {
             spoken = timeout_at(deadline, http) => spoken,
             () = self.front.hub.stop.cancelled() => return,
         };
-        match spoken {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => return debug!(%from, %error, "HTTP failed"),
+        let read = match spoken {
+            Ok(Ok(parts)) => Some(parts.read_buf),
+            Ok(Err(error)) => {
+                debug!(%from, %error, "HTTP failed");
+                None
+            }
             Err(_) => return debug!(%from, "no upgrade came in time"),
-        }
-        let Some((upgrade, asked)) = granted.into_inner() else {
-            return;
         };
-        if let Ok(upgraded) = upgrade.await
-            && let Ok(parts) = upgraded.downcast::<TokioIo<S>>()
-        {
-            let io = parts.io.into_inner();
-            self.start(io, parts.read_buf, asked, from, place).await;
+        match (read, granted.into_inner()) {
+            (Some(read), Some(asked)) => self.start(stream, read, asked, from, place).await,
+            _ => self.see_off(stream).await,
+        }
+    }
+
+    /// Lets a peer read its answer and go. Closing a socket with unread input would reset it, and a reset eats
+    /// what the peer has not read yet.
+    async fn see_off<S: AsyncRead + AsyncWrite + Unpin>(&self, mut stream: S) {
+        let gone = async {
+            stream.shutdown().await?;
+            tokio::io::copy(&mut stream, &mut tokio::io::sink()).await
+        };
+        tokio::select! {
+            _ = timeout(LINGER, gone) => {}
+            () = self.front.hub.stop.cancelled() => {}
         }
     }
 

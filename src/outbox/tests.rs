@@ -6,7 +6,7 @@ use tokio::time::{advance, pause};
 use super::*;
 
 const PLENTY: usize = 1 << 20;
-const PRESENT: AtomicBool = AtomicBool::new(false);
+static PRESENT: AtomicBool = AtomicBool::new(false);
 
 fn budget(messages: usize, bytes: usize, total: usize) -> Arc<Budget> {
     Arc::new(Budget::new(QueueBound { messages, bytes }, total))

@@ -8,6 +8,7 @@ use hyper::{
     HeaderMap, Method, Request, Response, StatusCode, Version,
     body::Incoming,
     header::{self, HeaderName, HeaderValue},
+    http::uri::Authority,
 };
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
@@ -23,6 +24,8 @@ use crate::{
 
 /// The subprotocol that is selected where it is offered.
 pub const SUBPROTOCOL: &str = "intercessor";
+/// What is wrong with a request whose host nobody can tell.
+const HOST_NEEDED: &str = "one valid Host is needed\n";
 /// What a refused peer is told to wait where no better time is known, in seconds.
 const RETRY_AFTER: u64 = 5;
 
@@ -175,15 +178,24 @@ impl Front {
         from: SocketAddr,
         over_limit: bool,
     ) -> Answer {
-        let Some(host) = host_of(request) else {
-            return Answer::plain(StatusCode::BAD_REQUEST, "one valid Host is needed\n");
-        };
-        let Some(route) = route(request.uri().path()) else {
+        let bad = |text| Answer::plain(StatusCode::BAD_REQUEST, text);
+        let host = host_of(request);
+        if host.is_none() && !may_lack_host(request) {
+            return bad(HOST_NEEDED);
+        }
+        let path = request.uri().path();
+        if !path.starts_with('/') {
+            return bad("a path starts with a slash\n");
+        }
+        let Some(route) = route(path) else {
             return Answer::plain(StatusCode::NOT_FOUND, "there is nothing at this path\n");
         };
         match route {
             Route::Health => read_only(request, || Answer::plain(StatusCode::OK, "ok")),
-            Route::Discovery => read_only(request, || self.discover(request, host, from)),
+            Route::Discovery => read_only(request, || match host {
+                Some(host) => self.discover(request, host, from),
+                None => bad(HOST_NEEDED),
+            }),
             Route::Server | Route::Client(_) => {
                 self.upgrade(request, route, from, over_limit).await
             }
@@ -245,15 +257,30 @@ fn read_only(request: &Request<Incoming>, answer: impl FnOnce() -> Answer) -> An
 
 /// The host of the request, without a port. `None`: there is none, more than one, or it is malformed (RFC 9112, 3.2).
 fn host_of(request: &Request<Incoming>) -> Option<&str> {
-    let mut hosts = request.headers().get_all(header::HOST).iter();
-    let host = match (hosts.next(), hosts.next()) {
-        (Some(host), None) => host.to_str().ok()?,
-        _ => return None,
-    };
-    let authority: hyper::http::uri::Authority = host.parse().ok()?;
-    let plain = !host.is_empty() && !host.contains('@');
+    let host = only(request.headers(), header::HOST)?.to_str().ok()?;
+    // Where the whole URL is asked for, its host is the one that counts.
+    let host = request.uri().authority().map_or(host, Authority::as_str);
+    let authority: Authority = host.parse().ok()?;
     // `[::1]` keeps its brackets, as URLs need them.
-    plain.then(|| &host[..authority.host().len()])
+    let (name, port) = host.split_at_checked(authority.host().len())?;
+    let digits = port.strip_prefix(':').unwrap_or(port);
+    let plain = !name.is_empty() && !host.contains('@');
+    (plain && (digits.is_empty() || is_port(digits))).then_some(name)
+}
+
+fn is_port(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<u16>().is_ok()
+}
+
+/// HTTP/1.0, which the probes of some load balancers speak, knows no Host.
+fn may_lack_host(request: &Request<Incoming>) -> bool {
+    request.version() == Version::HTTP_10 && !request.headers().contains_key(header::HOST)
+}
+
+/// A header that may be there once only.
+fn only(headers: &HeaderMap, name: HeaderName) -> Option<&HeaderValue> {
+    let mut values = headers.get_all(name).iter();
+    values.next().filter(|_| values.next().is_none())
 }
 
 /// The key of a well-formed upgrade (RFC 6455, 4.2.1), or the answer to one that is not.
@@ -281,7 +308,7 @@ fn websocket_key(request: &Request<Incoming>) -> Result<&HeaderValue, Answer> {
                 .with(header::SEC_WEBSOCKET_VERSION, "13"),
         );
     }
-    match headers.get(header::SEC_WEBSOCKET_KEY) {
+    match only(headers, header::SEC_WEBSOCKET_KEY) {
         Some(key) if is_key(key.as_bytes()) => Ok(key),
         _ => bad("Sec-WebSocket-Key must be 16 bytes in base64\n"),
     }

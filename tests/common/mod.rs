@@ -3,6 +3,8 @@
 #![allow(clippy::panic, clippy::expect_used, clippy::unwrap_used, reason = "a test that panics has failed")]
 
 pub mod process;
+pub mod raw;
+pub mod webtransport;
 
 use std::{path::Path, time::Duration};
 
