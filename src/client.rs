@@ -134,6 +134,15 @@ impl Peer {
         }
     }
 
+    /// Goes away without a word, as a crash does, so that the relay sees a broken connection.
+    pub fn abandon(self) {
+        match self.wire {
+            // Its socket is closed, and no Close frame was sent.
+            Wire::WebSocket(wire) => drop(wire),
+            Wire::WebTransport(wire) => wire.abandon(),
+        }
+    }
+
     /// Leaves cleanly: what was sent arrives, and the relay knows that the peer has gone.
     pub async fn leave(self) {
         match self.wire {

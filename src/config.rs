@@ -52,6 +52,8 @@ pub struct Config {
     pub ids: Ids,
     /// Every wait that has a bound.
     pub timeouts: Timeouts,
+    /// Whether and how a broken connection is resumed; `None`: not at all.
+    pub resume: Option<Resume>,
     /// Every bound that is not a time.
     pub limits: Limits,
     /// The message types.
@@ -210,6 +212,15 @@ pub struct Timeouts {
     pub pong: Duration,
     /// How long an ending session may take to write what it still has.
     pub drain: Duration,
+}
+
+/// How a broken connection is resumed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Resume {
+    /// For how long a session waits.
+    pub window: Duration,
+    /// What is kept of what was sent and is not acknowledged, for each session.
+    pub buffer: QueueBound,
 }
 
 /// Every bound that is not a time; `None` is `off`.

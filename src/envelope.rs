@@ -418,24 +418,51 @@ pub fn from_relay(kind: &str, message: &impl Serialize) -> Text {
     forward(RELAY, kind, &message)
 }
 
-/// The first envelope of every session.
-pub fn hello(id: &str, server_info: Option<&RawValue>, ice_servers: Option<&RawValue>) -> Text {
-    #[derive(Serialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Hello<'a> {
-        id: &'a str,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        server_info: Option<&'a RawValue>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        ice_servers: Option<&'a RawValue>,
-    }
-    from_relay(
-        "HELLO",
-        &Hello {
-            id,
-            server_info,
-            ice_servers,
-        },
+/// What HELLO tells a peer.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Hello<'a> {
+    /// Its id.
+    pub id: &'a str,
+    /// `server_info` of the configuration.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server_info: Option<&'a RawValue>,
+    /// Its ICE servers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ice_servers: Option<&'a RawValue>,
+    /// How it comes back, where it asked for that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resume: Option<ResumeOffer>,
+}
+
+/// How a peer comes back after its connection broke.
+#[derive(Debug, Serialize)]
+pub struct ResumeOffer {
+    /// What it shows then.
+    pub token: String,
+    /// For how long its session waits, in seconds.
+    pub window: f64,
+    /// How many of its envelopes were taken in, where it has just come back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub received: Option<u64>,
+}
+
+/// The first envelope of every connection.
+pub fn hello(hello: &Hello<'_>) -> Text {
+    from_relay("HELLO", hello)
+}
+
+/// Tells a peer how many of its envelopes are taken in.
+pub fn ack(received: u64) -> Text {
+    from_relay("ACK", &serde_json::json!({ "received": received }))
+}
+
+/// Does this text count as an envelope that was sent, where a session can be resumed? What cannot be read does.
+pub fn counts(text: &str) -> bool {
+    let kind = serde_json::from_str::<Members<'_>>(text).ok().and_then(|members| members.kind);
+    !matches!(
+        kind.as_ref().and_then(Member::text),
+        Some("HELLO" | "BYE" | "LOGIN" | "RESUME" | "ACK")
     )
 }
 

@@ -8,9 +8,17 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     address::{Gate, Place},
     auth::Logins,
+    config::QueueBound,
     outbox::Budget,
+    parking::Parking,
     policy::Policy,
     room::Rooms,
+};
+
+/// Without resume nothing is kept of what was sent.
+const NOTHING_KEPT: QueueBound = QueueBound {
+    messages: 0,
+    bytes: 0,
 };
 
 /// What all sessions of a process share.
@@ -23,6 +31,8 @@ pub struct Hub {
     pub budget: Arc<Budget>,
     /// Where logins are checked.
     pub logins: Logins,
+    /// Sessions that can be resumed, and those that wait for it.
+    pub parking: Parking,
     /// Counts connections.
     pub gate: Arc<Gate>,
     /// Cancelled when the relay stops taking peers.
@@ -35,12 +45,14 @@ impl Hub {
     /// A hub without peers.
     pub fn new(policy: Policy) -> Self {
         let limits = &policy.limits;
-        let budget = Budget::new(limits.outbound_queue, limits.queued_bytes);
+        let kept = policy.resume.map_or(NOTHING_KEPT, |resume| resume.buffer);
+        let budget = Budget::new(limits.outbound_queue, kept, limits.queued_bytes);
         Self {
             rooms: Rooms::default(),
             budget: Arc::new(budget),
             policy: ArcSwap::from_pointee(policy),
             logins: Logins::default(),
+            parking: Parking::default(),
             gate: Arc::default(),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),

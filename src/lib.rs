@@ -8,6 +8,8 @@
 //! 4. [`room`] finds the recipient, whose [`outbox`] takes the envelope in.
 //! 5. The recipient's session writes what its outbox holds.
 //!
+//! A session whose connection breaks waits in the [`parking`] until its peer resumes it.
+//!
 //! [`relay`] starts all this out of a [`config`], [`hub`] is what sessions share, and [`client`] is the other
 //! end of the wire.
 
@@ -23,6 +25,7 @@ pub mod ice;
 pub mod ids;
 pub mod listener;
 pub mod outbox;
+pub mod parking;
 pub mod passphrase;
 pub mod policy;
 pub mod relay;

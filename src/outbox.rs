@@ -19,7 +19,7 @@ use tokio::{sync::Notify, time::Instant};
 
 use crate::{
     config::{Delivery, QueueBound},
-    envelope::Text,
+    envelope::{self, Text},
 };
 
 /// A way out of an outbox; the value is its index.
@@ -78,19 +78,39 @@ impl Close {
 pub struct Budget {
     messages: AtomicUsize,
     bytes: AtomicUsize,
+    kept_messages: AtomicUsize,
+    kept_bytes: AtomicUsize,
     total: AtomicUsize,
     queued: AtomicUsize,
 }
 
 impl Budget {
-    /// `each` bounds one outbox, `total` the bytes of all.
-    pub fn new(each: QueueBound, total: usize) -> Self {
+    /// `each` bounds what waits in one outbox, `kept` what was sent from it and is not acknowledged, `total` the bytes of
+    /// all.
+    pub fn new(each: QueueBound, kept: QueueBound, total: usize) -> Self {
         Self {
             messages: AtomicUsize::new(each.messages),
             bytes: AtomicUsize::new(each.bytes),
+            kept_messages: AtomicUsize::new(kept.messages),
+            kept_bytes: AtomicUsize::new(kept.bytes),
             total: AtomicUsize::new(total),
             queued: AtomicUsize::new(0),
         }
+    }
+
+    fn release(&self, bytes: usize) {
+        self.queued.fetch_sub(bytes, Relaxed);
+    }
+
+    /// Holds what is kept to its bound. Returns the bytes that were let go.
+    fn bound(&self, kept: &mut Kept) -> usize {
+        let mut freed = 0;
+        while kept.texts.len() > self.kept_messages.load(Relaxed)
+            || kept.bytes > self.kept_bytes.load(Relaxed)
+        {
+            freed += kept.let_go();
+        }
+        freed
     }
 
     /// The bytes that wait in all outboxes.
@@ -132,17 +152,35 @@ pub struct Outbox {
 #[derive(Debug)]
 struct State {
     queues: [VecDeque<Waiting>; LANES],
-    /// Does the connection have lanes other than the ordered one?
-    lanes: bool,
+    link: Link,
+    /// HELLO of the present connection, which goes before everything else.
+    hello: Option<Text>,
     /// What was pushed and is not yet sent, on all lanes.
     messages: usize,
     bytes: usize,
+    /// What of it is being written on the ordered lane.
+    writing: Writing,
     /// How many were ever pushed to, and sent on, the ordered lane.
     pushed: u64,
     sent: u64,
+    /// How many of the peer's envelopes it is to be told are taken in.
+    ack: Option<u64>,
+    /// What was sent and is not acknowledged, where the session can be resumed.
+    kept: Option<Kept>,
     close: Option<Close>,
     /// When another peer's envelope was last pushed.
     touched: Instant,
+}
+
+/// What serves an outbox at the moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Link {
+    /// A connection that has all lanes.
+    Lanes,
+    /// A connection that has the ordered one only.
+    Ordered,
+    /// None: the session waits to be resumed.
+    Parked,
 }
 
 #[derive(Debug)]
@@ -152,17 +190,63 @@ struct Waiting {
     after: u64,
 }
 
+#[derive(Debug, Default, Clone, Copy)]
+struct Writing {
+    hello: bool,
+    messages: usize,
+    bytes: usize,
+}
+
+/// What a resume sends again.
+#[derive(Debug, Default)]
+struct Kept {
+    /// How many came before the first that is kept: acknowledged, or let go.
+    before: u64,
+    texts: VecDeque<Text>,
+    bytes: usize,
+    /// The first of them that this connection has not sent.
+    next: usize,
+}
+
+impl Kept {
+    /// How many were ever sent.
+    fn sent(&self) -> u64 {
+        self.before + self.texts.len() as u64
+    }
+
+    /// Is everything kept that comes after so many?
+    fn reaches(&self, received: u64) -> bool {
+        (self.before..=self.sent()).contains(&received)
+    }
+
+    /// Lets the oldest go.
+    fn let_go(&mut self) -> usize {
+        let Some(text) = self.texts.pop_front() else {
+            return 0;
+        };
+        self.before += 1;
+        self.next = self.next.saturating_sub(1);
+        self.bytes -= text.len();
+        text.len()
+    }
+}
+
 impl Outbox {
-    /// An empty one.
-    pub fn new(budget: Arc<Budget>) -> Self {
+    /// An empty one, whose first connection says `hello` before anything else. One that can be resumed keeps what
+    /// is sent until it is acknowledged.
+    pub fn new(budget: Arc<Budget>, resumable: bool) -> Self {
         Self {
             state: Mutex::new(State {
                 queues: Default::default(),
-                lanes: false,
+                link: Link::Ordered,
+                hello: None,
                 messages: 0,
                 bytes: 0,
+                writing: Writing::default(),
                 pushed: 0,
                 sent: 0,
+                ack: None,
+                kept: resumable.then(Kept::default),
                 close: None,
                 touched: Instant::now(),
             }),
@@ -175,7 +259,77 @@ impl Outbox {
 
     /// The connection that serves this outbox from now on has all lanes (`true`) or the ordered one only.
     pub fn attach(&self, lanes: bool) {
-        self.state.lock().lanes = lanes;
+        self.state.lock().link = if lanes { Link::Lanes } else { Link::Ordered };
+    }
+
+    /// The connection is gone, and the session is to be resumed. What was on its way on lanes of its own is lost
+    /// with it, and what waited there waits in order, datagrams excepted.
+    pub fn park(&self) {
+        let mut state = self.state.lock();
+        state.link = Link::Parked;
+        state.hello = None;
+        state.ack = None;
+        let writing = std::mem::take(&mut state.writing);
+        state.sent += writing.messages as u64;
+        let [ordered, independent, datagrams] = &mut state.queues;
+        ordered.extend(independent.drain(..).map(|it| Waiting { after: 0, ..it }));
+        datagrams.clear();
+        let (messages, bytes) = (ordered.len(), ordered.iter().map(|it| it.text.len()).sum());
+        state.pushed = state.sent + messages as u64;
+        // What was being written in order is kept, and counts there.
+        let lost = state.bytes - bytes - writing.bytes;
+        state.messages = messages;
+        state.bytes = bytes;
+        self.budget.release(lost);
+        drop(state);
+        self.room.notify_waiters();
+    }
+
+    /// Is the session waiting to be resumed?
+    pub fn is_parked(&self) -> bool {
+        self.state.lock().link == Link::Parked
+    }
+
+    /// Sets HELLO of the connection that comes next.
+    pub fn greet(&self, hello: Text) {
+        self.state.lock().hello = Some(hello);
+        self.lanes[Lane::Ordered as usize].notify_one();
+    }
+
+    /// The peer has taken in so many of what it was sent: they are let go. `Err`: more than were sent.
+    pub fn acknowledge(&self, received: u64) -> Result<(), TooMany> {
+        let mut state = self.state.lock();
+        let Some(kept) = &mut state.kept else {
+            return Ok(());
+        };
+        if received > kept.sent() {
+            return Err(TooMany);
+        }
+        let mut freed = 0;
+        while kept.before < received {
+            freed += kept.let_go();
+        }
+        self.budget.release(freed);
+        Ok(())
+    }
+
+    /// Would [`Outbox::rewind`] succeed?
+    pub fn can_rewind(&self, received: u64) -> bool {
+        let state = self.state.lock();
+        state.kept.as_ref().is_some_and(|kept| kept.reaches(received))
+    }
+
+    /// The peer comes back and has received so many: everything after that is to be sent again. `false`: there were
+    /// not so many, or some of what it needs has been let go.
+    pub fn rewind(&self, received: u64) -> bool {
+        {
+            let mut state = self.state.lock();
+            match &mut state.kept {
+                Some(kept) if kept.reaches(received) => kept.next = 0,
+                _ => return false,
+            }
+        }
+        self.acknowledge(received).is_ok()
     }
 
     /// Queues an envelope of another peer. `after` is what [`Outbox::notify`] returned for the notice that
@@ -185,6 +339,10 @@ impl Outbox {
         let mut state = self.state.lock();
         if left.load(Relaxed) {
             return Err(Refused::Closed);
+        }
+        if state.link == Link::Parked && lane == Lane::Datagram && state.close.is_none() {
+            // Nobody is there to take it, and it may be lost.
+            return Ok(());
         }
         self.admit(&state, text.len())?;
         state.touched = Instant::now();
@@ -221,6 +379,12 @@ impl Outbox {
                 done => return done.map(|_| ()),
             }
         }
+    }
+
+    /// Tells the peer how many of its envelopes are taken in. Only the latest count waits, so it needs no place.
+    pub fn ack(&self, received: u64) {
+        self.state.lock().ack = Some(received);
+        self.lanes[Lane::Ordered as usize].notify_one();
     }
 
     /// Ends the session once everything queued is sent. The first close counts; `false`: there was one already.
@@ -263,36 +427,74 @@ impl Outbox {
 
     fn take(&self, lane: Lane, batch: &mut Vec<Text>, bytes: usize) -> Option<Next> {
         let mut state = self.state.lock();
-        let sent = state.sent;
-        let queue = &mut state.queues[lane as usize];
-        let mut taken = 0;
-        while taken < bytes {
-            let Some(at) = queue.iter().position(|waiting| waiting.after <= sent) else {
-                break;
-            };
-            let Some(waiting) = queue.remove(at) else { break };
-            taken += waiting.text.len();
-            batch.push(waiting.text);
+        match lane {
+            Lane::Ordered => self.take_in_order(&mut state, batch, bytes),
+            _ => state.take_beside(lane, batch, bytes),
         }
         if !batch.is_empty() {
             return Some(Next::Batch);
         }
         let empty = match lane {
             Lane::Ordered => state.messages == 0,
-            _ => queue.is_empty(),
+            _ => state.queues[lane as usize].is_empty(),
         };
         state.close.clone().filter(|_| empty).map(Next::Close)
     }
 
+    /// HELLO, then what this connection has to send again, then an acknowledgement, then what waits.
+    fn take_in_order(&self, state: &mut State, batch: &mut Vec<Text>, bytes: usize) {
+        let mut taken = 0;
+        if let Some(hello) = state.hello.take() {
+            taken += hello.len();
+            batch.push(hello);
+            state.writing.hello = true;
+        }
+        if let Some(kept) = &mut state.kept {
+            while taken < bytes
+                && let Some(text) = kept.texts.get(kept.next)
+            {
+                taken += text.len();
+                batch.push(text.clone());
+                kept.next += 1;
+            }
+        }
+        if let Some(received) = state.ack.take() {
+            batch.push(envelope::ack(received));
+        }
+        while taken < bytes
+            && let Some(Waiting { text, .. }) = state.queues[Lane::Ordered as usize].pop_front()
+        {
+            taken += text.len();
+            state.writing.messages += 1;
+            state.writing.bytes += text.len();
+            if let Some(kept) = &mut state.kept {
+                kept.bytes += text.len();
+                kept.texts.push_back(text.clone());
+                kept.next += 1;
+                self.budget.release(self.budget.bound(kept));
+            }
+            batch.push(text);
+        }
+    }
+
     /// A batch of this lane has been written, or given up where the lane may lose it. Empties `batch`.
     pub fn sent(&self, lane: Lane, batch: &mut Vec<Text>) {
-        let bytes: usize = batch.iter().map(|text| text.len()).sum();
         let mut state = self.state.lock();
-        state.messages -= batch.len();
+        let Writing { messages, bytes, .. } = match lane {
+            Lane::Ordered => std::mem::take(&mut state.writing),
+            _ => Writing {
+                hello: false,
+                messages: batch.len(),
+                bytes: batch.iter().map(|text| text.len()).sum(),
+            },
+        };
+        state.messages -= messages;
         state.bytes -= bytes;
-        self.budget.queued.fetch_sub(bytes, Relaxed);
+        if lane != Lane::Ordered || state.kept.is_none() {
+            self.budget.release(bytes);
+        }
         if lane == Lane::Ordered {
-            state.sent += batch.len() as u64;
+            state.sent += messages as u64;
             for other in [Lane::Independent, Lane::Datagram] {
                 if !state.queues[other as usize].is_empty() {
                     self.lanes[other as usize].notify_one();
@@ -318,7 +520,7 @@ impl Outbox {
         self.state.lock().touched
     }
 
-    /// How many envelopes have been sent on the ordered lane.
+    /// How many envelopes have been sent on the ordered lane, HELLO excepted.
     pub fn ordered_sent(&self) -> u64 {
         self.state.lock().sent
     }
@@ -336,7 +538,10 @@ impl Outbox {
     }
 
     fn enqueue(&self, state: &mut State, text: Text, lane: Lane, after: u64) {
-        let lane = if state.lanes { lane } else { Lane::Ordered };
+        let lane = match state.link {
+            Link::Lanes => lane,
+            Link::Ordered | Link::Parked => Lane::Ordered,
+        };
         state.messages += 1;
         state.bytes += text.len();
         self.budget.queued.fetch_add(text.len(), Relaxed);
@@ -348,10 +553,39 @@ impl Outbox {
     }
 }
 
+impl State {
+    /// What another lane may carry: nothing before HELLO is written and everything is sent again, nor before the notice
+    /// that an envelope waits for.
+    fn take_beside(&mut self, lane: Lane, batch: &mut Vec<Text>, bytes: usize) {
+        let caught_up = self.kept.as_ref().is_none_or(|kept| kept.next == kept.texts.len());
+        if self.hello.is_some() || self.writing.hello || !caught_up {
+            return;
+        }
+        let sent = self.sent;
+        let queue = &mut self.queues[lane as usize];
+        let mut taken = 0;
+        while taken < bytes
+            && let Some(at) = queue.iter().position(|waiting| waiting.after <= sent)
+            && let Some(waiting) = queue.remove(at)
+        {
+            taken += waiting.text.len();
+            batch.push(waiting.text);
+        }
+    }
+}
+
+/// More than were sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TooMany;
+
 impl Drop for Outbox {
     fn drop(&mut self) {
-        let bytes = self.state.get_mut().bytes;
-        self.budget.queued.fetch_sub(bytes, Relaxed);
+        let state = self.state.get_mut();
+        let kept = state.kept.as_ref();
+        // What is being written counts as kept where anything is.
+        let written_twice = kept.map_or(0, |_| state.writing.bytes);
+        self.budget
+            .release(state.bytes + kept.map_or(0, |kept| kept.bytes) - written_twice);
     }
 }
 

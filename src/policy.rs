@@ -11,10 +11,10 @@ use serde_json::value::RawValue;
 
 use crate::{
     config::{
-        Config, Delivery, Ids, Limits, MessageType, OnInvalid, OnViolation, Problem, Servers,
+        Config, Delivery, Ids, Limits, MessageType, OnInvalid, OnViolation, Problem, Resume, Servers,
         Timeouts, UnknownTypes,
     },
-    envelope::{self, Envelope, Invalid, RESERVED_TYPES, Text},
+    envelope::{self, Envelope, Hello, Invalid, RESERVED_TYPES, ResumeOffer, Text},
     ice::IceServers,
     outbox::Close,
     schema::{self, Schema, Violation},
@@ -31,6 +31,8 @@ pub struct Policy {
     pub servers: Servers,
     /// How ids are made.
     pub ids: Ids,
+    /// Whether and how a broken connection is resumed.
+    pub resume: Option<Resume>,
     rules: HashMap<String, Rule>,
     unknown_types: UnknownTypes,
     server_info: Option<Box<RawValue>>,
@@ -149,6 +151,7 @@ impl Policy {
             timeouts: config.timeouts.clone(),
             servers: config.servers.clone(),
             ids: config.ids.clone(),
+            resume: config.resume,
             rules,
             unknown_types: config.schemas.unknown_types,
             server_info: config
@@ -160,9 +163,14 @@ impl Policy {
     }
 
     /// HELLO for the peer with this id.
-    pub fn hello(&self, id: &str) -> Text {
+    pub fn hello(&self, id: &str, resume: Option<ResumeOffer>) -> Text {
         let ice_servers = self.ice_servers.for_peer(id);
-        envelope::hello(id, self.server_info.as_deref(), ice_servers.as_deref())
+        envelope::hello(&Hello {
+            id,
+            server_info: self.server_info.as_deref(),
+            ice_servers: ice_servers.as_deref(),
+            resume,
+        })
     }
 
     /// Has a configuration entry this fixed server id?

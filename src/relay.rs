@@ -114,6 +114,7 @@ impl Relay {
         tokio::select! {
             () = stop => {}
             () = renew(identities) => {}
+            () = hub.parking.sweep() => {}
         }
         drain(&hub).await;
         Ok(())
@@ -125,6 +126,8 @@ async fn drain(hub: &Hub) {
     info!(rooms = hub.rooms.len(), connections = hub.gate.connections(), "shutting down");
     hub.stop.cancel();
     hub.rooms.drain();
+    // Nobody can come back to them.
+    hub.parking.clear();
     hub.tasks.close();
     if timeout(patience, hub.tasks.wait()).await.is_err() {
         warn!(

@@ -20,8 +20,8 @@ use crate::{
     outbox::{Close, Lane, Outbox, Refused},
 };
 
-/// HELLO is the first on every peer's ordered lane.
-const AFTER_HELLO: u64 = 1;
+/// HELLO comes before everything on every lane, so that nothing more has to be waited for.
+const AFTER_HELLO: u64 = 0;
 /// How often a random id that is taken is drawn again before the room counts as full.
 const DRAWS: usize = 64;
 
@@ -116,7 +116,11 @@ impl Rooms {
         let (id, fixed) = match id {
             ServerId::Random(style) => (registry.free_id(style)?, false),
             ServerId::Fixed { id, on_conflict } => {
-                if registry.rooms.contains_key(id) && *on_conflict == OnConflict::Reject {
+                let connected = registry
+                    .rooms
+                    .get(id)
+                    .is_some_and(|room| !room.server.is_parked());
+                if connected && *on_conflict == OnConflict::Reject {
                     return Err(Close::new(1013, "this id is connected already").spread(1));
                 }
                 (id.clone(), true)
@@ -125,10 +129,7 @@ impl Rooms {
         if registry.rooms.len() >= max_rooms && !registry.rooms.contains_key(&id) {
             return Err(Close::new(1013, "the relay has as many servers as it takes").spread(1));
         }
-        // An empty queue has a place for HELLO unless all queues together are full.
-        server
-            .notify(hello(&id))
-            .map_err(|_| Close::new(1013, "the relay's queues are full").spread(1))?;
+        server.greet(hello(&id));
         let room = Arc::new(Room {
             id: id.clone(),
             fixed,
@@ -253,10 +254,7 @@ impl Room {
             joined,
             left: AtomicBool::new(false),
         });
-        if client.outbox.notify(hello(&id)).is_err() {
-            self.server.notify_always(envelope::peer_gone(&id), None);
-            return Err(full("the relay's queues are full"));
-        }
+        client.outbox.greet(hello(&id));
         clients.insert(id, Arc::clone(&client));
         Ok(client)
     }

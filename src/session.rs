@@ -15,16 +15,23 @@ use std::{
     sync::Arc,
 };
 
-use tokio::{sync::Notify, time::timeout};
+use serde::{Deserialize, de::DeserializeOwned};
+use tokio::{
+    sync::Notify,
+    time::{Instant, timeout},
+};
 use tracing::{debug, info};
 
+use self::vigil::Bucket;
 use crate::{
     address::{AddressKey, Place},
-    auth::{Credentials, LoginError},
-    envelope::{Address, Envelope, Text},
+    auth::LoginError,
+    config::Servers,
+    envelope::{Address, Envelope, ResumeOffer, Text},
     hub::Hub,
     ids::PeerId,
     outbox::{Close, Outbox},
+    parking::{self, Claim, Ticket},
     policy::Role,
     room::{Client, Room, ServerId, shutting_down},
     transport::{Connection, End, LINGER, Receive, Received, Transmit},
@@ -32,11 +39,22 @@ use crate::{
 
 /// What a peer asked for in its handshake.
 #[derive(Debug)]
-pub enum Asked {
+pub struct Asked {
+    /// Which path it came by.
+    pub path: Path,
+    /// Does it want to come back after its connection broke?
+    pub resume: bool,
+}
+
+/// The path that a peer came by.
+#[derive(Debug)]
+pub enum Path {
     /// To be a server.
     Server(Login),
     /// To be a client of the server with this id, which may be none.
     Client(String),
+    /// To be again who it was before its connection broke.
+    Resume,
 }
 
 /// How far the login of a server is.
@@ -65,19 +83,19 @@ pub struct Arrival {
 pub async fn serve<R: Receive, T: Transmit>(
     mut connection: Connection<R, T>,
     arrival: Arrival,
-    hub: &Hub,
+    hub: &Arc<Hub>,
 ) {
     let Arrival {
         asked,
         transport,
         address,
-        place: _place,
+        place,
     } = arrival;
-    match enter(&mut connection.receiver, asked, address.into(), hub).await {
-        Ok(session) => {
+    match enter(&mut connection.receiver, asked, address.into(), place, hub).await {
+        Ok((session, how)) => {
             let role = session.seat.role().as_str();
             let id = session.seat.id().short().to_owned();
-            info!(role, id, transport, %address, "session opened");
+            info!(role, id, transport, %address, "session {how}");
             let served = run(connection, session, hub).await;
             info!(
                 role,
@@ -88,7 +106,8 @@ pub async fn serve<R: Receive, T: Transmit>(
                 reason = ?served.reason,
                 received = served.received,
                 sent = served.sent,
-                "session ended"
+                "{}",
+                if served.parked { "session parked" } else { "session ended" }
             );
         }
         Err(Some(close)) => {
@@ -99,23 +118,44 @@ pub async fn serve<R: Receive, T: Transmit>(
     }
 }
 
-/// A session: its place in a room and its outbox. Dropping it leaves the room.
-struct Session<'a> {
-    hub: &'a Hub,
-    seat: Seat<'a>,
+/// A session: its place in a room and its outbox. It may outlive its connection. Dropping it leaves the room.
+pub struct Session {
+    hub: Arc<Hub>,
+    seat: Seat,
     outbox: Arc<Outbox>,
     /// Is what it sends held to a rate?
     limited: bool,
+    bucket: Bucket,
+    /// How many of the peer's envelopes were taken in; of those that count, where it can be resumed.
+    received: u64,
+    /// A refusal for which there is no place in the outbox yet.
+    untold: Option<Text>,
+    /// Where it can be resumed.
+    ticket: Option<Ticket>,
+    /// Its place among the connections, also while it has none.
+    place: Place,
+}
+
+impl Session {
+    /// What waits to be sent to its peer.
+    pub fn outbox(&self) -> &Outbox {
+        &self.outbox
+    }
+
+    /// Where it can be resumed.
+    pub fn ticket(&self) -> Option<&Ticket> {
+        self.ticket.as_ref()
+    }
 }
 
 /// A place in a room. Leaving cannot be forgotten: it is what dropping does.
-struct Seat<'a> {
-    hub: &'a Hub,
+struct Seat {
+    hub: Arc<Hub>,
     room: Arc<Room>,
     client: Option<Arc<Client>>,
 }
 
-impl Seat<'_> {
+impl Seat {
     fn role(&self) -> Role {
         match self.client {
             None => Role::Server,
@@ -131,7 +171,7 @@ impl Seat<'_> {
     }
 }
 
-impl Drop for Seat<'_> {
+impl Drop for Seat {
     fn drop(&mut self) {
         match &self.client {
             None => self.hub.rooms.close(&self.room),
@@ -140,48 +180,126 @@ impl Drop for Seat<'_> {
     }
 }
 
-/// Lets a peer in. `Err(None)`: it has left already.
-async fn enter<'a, R: Receive>(
+/// Lets a peer in, and says how. `Err(None)`: it has left already.
+async fn enter<R: Receive>(
     receiver: &mut R,
     asked: Asked,
     address: AddressKey,
-    hub: &'a Hub,
-) -> Result<Session<'a>, Option<Close>> {
-    let outbox = Arc::new(Outbox::new(Arc::clone(&hub.budget)));
-    let (room, client, limited) = match asked {
-        Asked::Server(login) => {
-            let open = matches!(hub.policy.load().servers, crate::config::Servers::Open);
+    place: Place,
+    hub: &Arc<Hub>,
+) -> Result<(Session, &'static str), Option<Close>> {
+    let entered = match asked.path {
+        Path::Resume => (come_back(receiver, place, hub).await?, "resumed"),
+        Path::Server(login) => {
             let id = match login {
                 Login::Done(id) => id,
                 Login::Pending => log_in(receiver, address, hub).await?,
             };
-            let policy = hub.policy.load();
-            let most = policy.limits.servers;
-            let room = hub
-                .rooms
-                .open(&id, Arc::clone(&outbox), most, |id| policy.hello(id))?;
-            (room, None, open)
+            (begin(hub, Enter::Open(id), asked.resume, place)?, "opened")
         }
-        Asked::Client(server_id) => {
-            let policy = hub.policy.load();
+        Path::Client(id) => (begin(hub, Enter::Join(id), asked.resume, place)?, "opened"),
+    };
+    receiver.open_lanes();
+    Ok(entered)
+}
+
+/// How a new session gets its seat.
+enum Enter {
+    Open(ServerId),
+    Join(String),
+}
+
+/// Begins a new session.
+fn begin(hub: &Arc<Hub>, enter: Enter, resume: bool, place: Place) -> Result<Session, Close> {
+    let policy = hub.policy.load();
+    let resume = policy.resume.filter(|_| resume);
+    let (ticket, offer) = match resume {
+        None => (None, None),
+        Some(resume) => {
+            let (ticket, token) = Ticket::new(hub);
+            let offer = ResumeOffer {
+                token,
+                window: resume.window.as_secs_f64(),
+                received: None,
+            };
+            (Some(ticket), Some(offer))
+        }
+    };
+    let outbox = Arc::new(Outbox::new(Arc::clone(&hub.budget), resume.is_some()));
+    let hello = |id: &PeerId| policy.hello(id, offer);
+    let (room, client, limited) = match enter {
+        Enter::Open(id) => {
+            let most = policy.limits.servers;
+            let room = hub.rooms.open(&id, Arc::clone(&outbox), most, hello)?;
+            (room, None, matches!(policy.servers, Servers::Open))
+        }
+        Enter::Join(server_id) => {
             let (room, client) = hub.rooms.join(
                 &server_id,
                 |id| policy.is_fixed_id(id),
                 &policy.ids.client,
                 Arc::clone(&outbox),
                 policy.limits.clients_per_server,
-                |id| policy.hello(id),
+                hello,
             )?;
             (room, Some(client), true)
         }
     };
-    receiver.open_lanes();
     Ok(Session {
-        hub,
-        seat: Seat { hub, room, client },
+        hub: Arc::clone(hub),
+        seat: Seat {
+            hub: Arc::clone(hub),
+            room,
+            client,
+        },
         outbox,
         limited,
+        bucket: Bucket::new(Instant::now()),
+        received: 0,
+        untold: None,
+        ticket,
+        place,
     })
+}
+
+/// Waits for a RESUME, the first envelope on `/resume`, and finds the session that it stands for.
+async fn come_back<R: Receive>(
+    receiver: &mut R,
+    place: Place,
+    hub: &Hub,
+) -> Result<Session, Option<Close>> {
+    let text = first_in_time(receiver, hub, "no RESUME came in time").await?;
+    let Some(Resume { token, received }) = command(&text, "RESUME") else {
+        let close = Close::new(4401, "the first envelope must be a RESUME");
+        return Err(Some(close));
+    };
+    let unknown = || Close::new(4404, "the session has ended, or was resumed elsewhere");
+    let mut session = match hub.parking.claim(&token, received)? {
+        Claim::Parked(session) => *session,
+        Claim::Connected(given) => given.await.map_err(|_| unknown())?,
+    };
+    if !session.outbox.rewind(received) {
+        return Err(Some(parking::gap()));
+    }
+    let policy = hub.policy.load();
+    let Some(ticket) = session.ticket.as_mut() else {
+        return Err(Some(unknown()));
+    };
+    let offer = ResumeOffer {
+        token: ticket.renew(),
+        window: policy.resume.map_or(0.0, |resume| resume.window.as_secs_f64()),
+        received: Some(session.received),
+    };
+    let hello = policy.hello(session.seat.id(), Some(offer));
+    session.outbox.greet(hello);
+    session.place = place;
+    Ok(session)
+}
+
+#[derive(Deserialize)]
+struct Resume {
+    token: String,
+    received: u64,
 }
 
 /// Waits for a LOGIN, the first envelope of a server that has not shown a passphrase yet, and checks it.
@@ -190,18 +308,8 @@ async fn log_in<R: Receive>(
     address: AddressKey,
     hub: &Hub,
 ) -> Result<ServerId, Option<Close>> {
-    let within = hub.policy.load().timeouts.login;
-    let first = tokio::select! {
-        first = timeout(within, first_envelope(receiver)) => first,
-        () = hub.stop.cancelled() => return Err(Some(shutting_down().spread(1))),
-    };
-    let text = match first {
-        Err(_) => return Err(Some(Close::new(4401, "no LOGIN came in time"))),
-        Ok(Err(End::Violation(close))) => return Err(Some(close)),
-        Ok(Err(End::Clean | End::Broken)) => return Err(None),
-        Ok(Ok(text)) => text,
-    };
-    let Some(credentials) = credentials(&text) else {
+    let text = first_in_time(receiver, hub, "no LOGIN came in time").await?;
+    let Some(credentials) = command(&text, "LOGIN") else {
         return Err(Some(Close::new(4401, "the first envelope must be a LOGIN")));
     };
     let policy = hub.policy.load_full();
@@ -226,37 +334,87 @@ async fn log_in<R: Receive>(
     Err(Some(close))
 }
 
+/// The first envelope, within the time for a login.
+async fn first_in_time<R: Receive>(
+    receiver: &mut R,
+    hub: &Hub,
+    late: &'static str,
+) -> Result<Text, Option<Close>> {
+    let within = hub.policy.load().timeouts.login;
+    let first = tokio::select! {
+        first = timeout(within, first_envelope(receiver)) => first,
+        () = hub.stop.cancelled() => return Err(Some(shutting_down().spread(1))),
+    };
+    match first {
+        Err(_) => Err(Some(Close::new(4401, late))),
+        Ok(Err(End::Violation(close))) => Err(Some(close)),
+        Ok(Err(End::Clean | End::Broken | End::Silent)) => Err(None),
+        Ok(Ok(text)) => Ok(text),
+    }
+}
+
 async fn first_envelope<R: Receive>(receiver: &mut R) -> Result<Text, End> {
     loop {
         match receiver.receive().await {
-            Received::Envelope(text) => return Ok(text),
+            Received::Envelope { text, .. } => return Ok(text),
             Received::Alive => {}
             Received::End(end) => return Err(end),
         }
     }
 }
 
-fn credentials(text: &str) -> Option<Credentials> {
-    // A peer that has not logged in has no id that `from` could be.
+/// The message of an envelope of this type to the relay; a peer that is not in yet has no id that `from` could be.
+fn command<T: DeserializeOwned>(text: &str, kind: &str) -> Option<T> {
     let envelope = Envelope::parse(text, "").ok()?;
-    let login = envelope.to == Address::Relay && envelope.kind == "LOGIN";
-    login
-        .then(|| Credentials::from_login(envelope.message))
+    let meant = envelope.to == Address::Relay && envelope.kind == kind;
+    meant
+        .then(|| serde_json::from_str(envelope.message).ok())
         .flatten()
 }
 
-/// How a session was.
+/// How a connection of a session was.
 struct Served {
     code: u16,
     reason: Cow<'static, str>,
     received: u64,
     sent: u64,
+    parked: bool,
 }
 
-/// Runs a session until its end.
+/// What ended a connection.
+enum Over {
+    /// Its receive half.
+    End(End),
+    /// The session, by somebody else's doing.
+    Session,
+    /// The same, and the last words are said already.
+    Said,
+    /// Another connection that resumes the session.
+    Taken,
+}
+
+impl Over {
+    /// Does the session outlive the connection, where it can be resumed?
+    fn is_break(&self) -> bool {
+        matches!(self, Self::Taken | Self::End(End::Broken | End::Silent))
+    }
+
+    /// What the relay says to the peer, where it says anything.
+    fn close(&self, outbox: &Outbox) -> Option<Close> {
+        match self {
+            Self::Taken => Some(Close::new(4409, "the session was resumed elsewhere")),
+            Self::End(End::Silent) => Some(Close::new(4408, "no answer to a ping")),
+            Self::End(End::Violation(close)) => Some(close.clone()),
+            Self::Session | Self::Said => outbox.close_reason(),
+            Self::End(End::Clean | End::Broken) => None,
+        }
+    }
+}
+
+/// Runs a session on a connection, until either ends.
 async fn run<R: Receive, T: Transmit>(
     connection: Connection<R, T>,
-    session: Session<'_>,
+    mut session: Session,
     hub: &Hub,
 ) -> Served {
     let Connection {
@@ -267,42 +425,62 @@ async fn run<R: Receive, T: Transmit>(
     let outbox = Arc::clone(&session.outbox);
     outbox.attach(lanes.is_some());
     let ping = Notify::new();
-    let mut receiving = receive::Loop::new(&session);
-    let (end, received) = {
-        let sending = send::everything(&outbox, &mut transmitter, lanes.as_ref(), &ping);
-        let mut sending = pin!(sending);
-        let end = tokio::select! {
-            end = receiving.run(&mut receiver, &ping) => Some(end),
-            sent = &mut sending => sent.is_err().then_some(End::Broken),
-            () = outbox.closing() => None,
-        };
-        let received = receiving.received();
+    let window = hub.policy.load().resume.map(|resume| resume.window);
+    let window = window.filter(|_| session.ticket.is_some());
+    let asked_away = session.ticket.as_ref().map(Ticket::asked_away);
+    let sending = send::everything(&outbox, &mut transmitter, lanes.as_ref(), &ping);
+    let mut sending = Box::pin(sending);
+    let mut receiving = receive::Loop::new(&mut session);
+    let over = tokio::select! {
+        biased;
+        () = taken(asked_away) => Over::Taken,
+        end = receiving.run(&mut receiver, &ping) => Over::End(end),
+        sent = &mut sending => if sent.is_err() { Over::End(End::Broken) } else { Over::Said },
+        () = outbox.closing() => Over::Session,
+    };
+    let received = session.received;
+    let close = over.close(&outbox);
+    let parked = window.filter(|_| over.is_break() && outbox.close_reason().is_none());
+    if let Some(window) = parked {
+        // Nothing more is written of what the session has: the next connection sends it.
+        drop(sending);
+        hub.parking.park(session, window);
+        if let Some(close) = &close {
+            say_goodbye(&mut receiver, &mut transmitter, close, hub).await;
+        }
+    } else {
         // The room is told before the last words are written: they may take their time.
         drop(session);
-        if let Some(End::Violation(close)) = &end {
+        if let Some(close) = &close {
             outbox.close(close.clone());
         }
-        if !matches!(end, Some(End::Clean | End::Broken)) {
+        if !matches!(over, Over::Said | Over::End(End::Clean | End::Broken)) {
             let drain = hub.policy.load().timeouts.drain;
-            let last_words = beside_discarding(&mut receiver, sending);
-            _ = timeout(drain, last_words).await;
+            _ = timeout(drain, beside_discarding(&mut receiver, sending.as_mut())).await;
         }
-        (end, received)
-    };
-    let close = match (end, outbox.close_reason()) {
-        (Some(End::Clean), _) => {
-            _ = timeout(LINGER, transmitter.hang_up()).await;
-            Close::new(1000, "left")
-        }
-        (None | Some(End::Violation(_)), Some(close)) => close,
-        _ => Close::new(1006, "the connection broke"),
-    };
+        drop(sending);
+    }
+    if matches!(over, Over::End(End::Clean)) {
+        _ = timeout(LINGER, transmitter.hang_up()).await;
+    }
     _ = timeout(LINGER, receiver.discard()).await;
+    let close = close.unwrap_or_else(|| match over {
+        Over::End(End::Clean) => Close::new(1000, "left"),
+        _ => Close::new(1006, "the connection broke"),
+    });
     Served {
         code: close.code,
         reason: close.reason,
         received,
         sent: outbox.ordered_sent(),
+        parked: parked.is_some(),
+    }
+}
+
+async fn taken(asked_away: Option<Arc<Notify>>) {
+    match asked_away {
+        Some(asked_away) => asked_away.notified().await,
+        None => std::future::pending().await,
     }
 }
 
@@ -313,10 +491,20 @@ async fn part<R: Receive, T: Transmit>(connection: Connection<R, T>, close: &Clo
         mut transmitter,
         ..
     } = connection;
+    say_goodbye(&mut receiver, &mut transmitter, close, hub).await;
+    _ = timeout(LINGER, receiver.discard()).await;
+}
+
+/// Says BYE on a connection whose session is not here, and closes it.
+async fn say_goodbye<R: Receive, T: Transmit>(
+    receiver: &mut R,
+    transmitter: &mut T,
+    close: &Close,
+    hub: &Hub,
+) {
     let drain = hub.policy.load().timeouts.drain;
     let last_words = transmitter.goodbye(send::bye(close), close);
-    _ = timeout(drain, beside_discarding(&mut receiver, pin!(last_words))).await;
-    _ = timeout(LINGER, receiver.discard()).await;
+    _ = timeout(drain, beside_discarding(receiver, pin!(last_words))).await;
 }
 
 /// Awaits the last words of a connection while what still comes is thrown away: a peer that writes before it

@@ -19,7 +19,6 @@ use crate::{envelope::Text, outbox::Close};
 pub const LINGER: Duration = Duration::from_secs(2);
 
 /// The two halves of a connection whose handshake is done.
-#[derive(Debug)]
 pub struct Connection<R, T> {
     /// What comes.
     pub receiver: R,
@@ -32,8 +31,13 @@ pub struct Connection<R, T> {
 /// What a receive half yields.
 #[derive(Debug)]
 pub enum Received {
-    /// The text of one envelope, at most `limits.message_bytes` long.
-    Envelope(Text),
+    /// An envelope.
+    Envelope {
+        /// Its text, at most `limits.message_bytes` long.
+        text: Text,
+        /// Did it come on the ordered lane?
+        ordered: bool,
+    },
     /// A sign of life without an envelope.
     Alive,
     /// Nothing comes any more.
@@ -47,6 +51,8 @@ pub enum End {
     Clean,
     /// The connection broke.
     Broken,
+    /// The peer does not answer pings.
+    Silent,
     /// The peer broke the rules of its transport: it is to be closed with this.
     Violation(Close),
 }

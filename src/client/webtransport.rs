@@ -4,7 +4,7 @@ use std::{net::SocketAddr, sync::Arc};
 
 use bytes::BytesMut;
 use futures_util::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
-use quinn::{Endpoint, crypto::rustls::QuicClientConfig};
+use quinn::{Endpoint, VarInt, crypto::rustls::QuicClientConfig};
 use tokio::{net::lookup_host, time::timeout};
 use url::Url;
 use web_transport_quinn::{
@@ -121,6 +121,12 @@ impl Wire {
                 }
             }
         }
+    }
+
+    pub(super) fn abandon(self) {
+        /// RFC 9114, 8.1.
+        const H3_INTERNAL_ERROR: VarInt = VarInt::from_u32(0x102);
+        quinn::Connection::close(&self.session, H3_INTERNAL_ERROR, b"");
     }
 
     pub(super) async fn leave(mut self) {

@@ -1,9 +1,9 @@
-//! `timeouts` and `limits`.
+//! `timeouts`, `limits` and `resume`.
 
 use std::{ops::RangeInclusive, time::Duration};
 
 use super::{
-    FailedLogins, Limits, OnExcess, OnInvalid, QueueBound, Rate, Timeouts, section::Section, units,
+    FailedLogins, Limits, OnExcess, OnInvalid, QueueBound, Rate, Resume, Timeouts, section::Section, units,
     value::Value,
 };
 
@@ -21,6 +21,29 @@ const FAILED_LOGINS: FailedLogins = FailedLogins {
     per_address: 10,
     window: Duration::from_secs(60),
 };
+
+const RESUME: Resume = Resume {
+    window: Duration::from_secs(120),
+    buffer: QueueBound {
+        messages: 256,
+        bytes: 256 << 10,
+    },
+};
+
+/// How a broken connection is resumed.
+pub(super) fn resume(s: &mut Section<'_>) -> Option<Resume> {
+    s.or("resume", Some(RESUME), |v| {
+        v.or_off(|v| {
+            v.section(|s| Resume {
+                window: s.or("window", RESUME.window, wait),
+                buffer: s.section("buffer", |s| QueueBound {
+                    messages: s.or("messages", RESUME.buffer.messages, |v| v.count(COUNT)),
+                    bytes: s.or("bytes", RESUME.buffer.bytes, |v| v.size(MEMORY)),
+                }),
+            })
+        })
+    })
+}
 
 /// Every wait.
 pub(super) fn timeouts(s: &mut Section<'_>) -> Timeouts {

@@ -83,6 +83,7 @@ const ONE_OF_EACH: &str = "
 listeners: [{ tls: {} }]
 servers: { passphrases: [{}] }
 limits: { messages_per_second: {}, failed_logins: {} }
+resume: {}
 schemas: { types: { X: {} } }
 ice_servers: [{}]
 ";
@@ -118,12 +119,12 @@ fn root(s: &mut Section<'_>, path: &Path) -> Option<Config> {
     });
     let server_info = s.optional("server_info", Value::json);
     let timeouts = s.section("timeouts", bounds::timeouts);
+    let resume = bounds::resume(s);
     let limits = s.section("limits", bounds::limits);
     let ids = s.section("ids", |s| ids::read(s, limits.clients_per_server));
     let schemas = s.section("schemas", schemas::read);
     let ice_servers = s.or("ice_servers", Vec::new(), ice_servers::read);
     let log = s.section("log", log);
-    s.unsupported("resume");
     s.unsupported("admin");
     s.unsupported("cluster");
     Some(Config {
@@ -133,6 +134,7 @@ fn root(s: &mut Section<'_>, path: &Path) -> Option<Config> {
         server_info,
         ids,
         timeouts,
+        resume,
         limits,
         schemas,
         ice_servers,

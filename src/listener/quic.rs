@@ -10,7 +10,6 @@ use quinn::{
 use socket2::Socket;
 use tokio::time::timeout;
 use tracing::debug;
-use web_transport_quinn::{Request, Session, proto::ConnectResponse};
 
 use crate::{
     address::Place,
@@ -21,7 +20,10 @@ use crate::{
     transport::{
         LINGER,
         http::{self, Refused, Route, SUBPROTOCOL},
-        webtransport::{self, MAX_INCOMING_STREAMS},
+        webtransport::{
+            self, H3_NO_ERROR, MAX_INCOMING_STREAMS,
+            session::{Request, Session},
+        },
     },
 };
 
@@ -41,9 +43,6 @@ const DATAGRAM_BUFFER: usize = 64 * 1024;
 const UNVALIDATED_HANDSHAKES: usize = 64;
 /// Handshakes that wait to be accepted.
 const MAX_WAITING_HANDSHAKES: usize = 1024;
-
-/// RFC 9114, 8.1.
-const H3_NO_ERROR: VarInt = VarInt::from_u32(0x100);
 
 /// Makes endpoints of bound sockets.
 pub fn endpoints(
@@ -154,8 +153,8 @@ async fn serve(
         Err(_) => return debug!(%from, "WebTransport handshake took too long"),
     };
     let opened = tokio::select! {
-        opened = webtransport::connection(session.clone(), message_bytes, handshake) => opened,
-        () = hub.stop.cancelled() => return session.close(1001, b"the relay is shutting down"),
+        opened = webtransport::connection(&session, message_bytes, handshake) => opened,
+        () = hub.stop.cancelled() => return session.close(1001, "the relay is shutting down").await,
     };
     let Some(mut connection) = opened else {
         return debug!(%from, "no session stream came in time");
@@ -173,7 +172,7 @@ async fn serve(
 }
 
 /// A session, who comes, and whether it wants everything in one order.
-type Admitted = (Session, Asked, bool);
+type Admitted = (Arc<Session>, Asked, bool);
 
 enum Answered {
     Admitted(Admitted),
@@ -190,18 +189,17 @@ async fn shake_hands(
     over_limit: bool,
 ) -> Option<Answered> {
     let connection = incoming.await.ok()?;
-    let request = Request::accept(connection).await.ok()?;
+    let request = Request::accept(connection).await?;
     answer(hub, listener, request, from, over_limit).await
 }
 
 /// Lets a peer read its refusal and go. Until then nothing of HTTP/3 may be taken away from under it.
 async fn see_off(hub: &Hub, session: Session) {
     tokio::select! {
-        _ = timeout(LINGER, session.closed()) => {}
+        _ = timeout(LINGER, session.connection.closed()) => {}
         () = hub.stop.cancelled() => {}
     }
-    // The library keeps a connection open for as long as nobody closes it.
-    quinn::Connection::close(&session, H3_NO_ERROR, b"");
+    session.connection.close(H3_NO_ERROR, b"");
 }
 
 /// Answers a request for a session. `None`: the peer went away.
@@ -212,16 +210,18 @@ async fn answer(
     from: SocketAddr,
     over_limit: bool,
 ) -> Option<Answered> {
-    let url = request.url.clone();
-    let status = match http::route(url.path()) {
-        Some(route @ (Route::Server | Route::Client(_))) => {
-            let headers = &request.headers;
+    let connect = request.connect();
+    let status = match http::route(connect.url.path()) {
+        Some(route @ (Route::Server | Route::Client(_) | Route::Resume)) => {
+            let headers = &connect.headers;
             match http::admit(hub, listener, route, headers, from, over_limit).await {
-                Ok(asked) => {
-                    let ordered = http::has_parameter(url.query(), "ordered");
-                    let welcome = welcome(&request.protocols);
-                    let session = request.respond(welcome).await.ok()?;
-                    return Some(Answered::Admitted((session, asked, ordered)));
+                Ok(path) => {
+                    let parameter = |name| http::has_parameter(connect.url.query(), name);
+                    let (resume, ordered) = (parameter("resume"), parameter("ordered"));
+                    let offered = connect.protocols.iter().any(|offer| offer == SUBPROTOCOL);
+                    let session = request.grant(offered.then_some(SUBPROTOCOL)).await?;
+                    let asked = Asked { path, resume };
+                    return Some(Answered::Admitted((Arc::new(session), asked, ordered)));
                 }
                 Err(Refused::Origin | Refused::Login) => StatusCode::FORBIDDEN,
                 Err(Refused::Full | Refused::TooManyFailed(_) | Refused::Busy) => {
@@ -231,15 +231,5 @@ async fn answer(
         }
         _ => StatusCode::NOT_FOUND,
     };
-    let session = request.respond(ConnectResponse::new(status)).await.ok()?;
-    Some(Answered::Refused(session))
-}
-
-fn welcome(offered: &[String]) -> ConnectResponse {
-    let response = ConnectResponse::OK;
-    if offered.iter().any(|offer| offer == SUBPROTOCOL) {
-        response.with_protocol(SUBPROTOCOL)
-    } else {
-        response
-    }
+    request.refuse(status).await.map(Answered::Refused)
 }

@@ -2,19 +2,21 @@
 
 use serde::Deserialize;
 
-use super::Seat;
+use super::{Seat, Session};
 use crate::{
     envelope::Envelope,
+    outbox::TooMany,
     policy::{Code, Policy, Refusal, Role, Verdict},
     room::Delivery,
 };
 
 /// Obeys an envelope that is addressed to the relay, or says what is wrong with it.
 pub fn obey(
-    seat: &Seat<'_>,
+    session: &Session,
     policy: &Policy,
     envelope: &Envelope<'_>,
 ) -> Result<(), Verdict<'static>> {
+    let seat = &session.seat;
     let forbidden = |detail: &'static str| {
         Err(Verdict::Refuse(Refusal::new(Code::ForbiddenType, detail)))
     };
@@ -24,7 +26,8 @@ pub fn obey(
         ("LOGIN", Role::Server) => forbidden("this session is logged in already"),
         ("LOGIN", Role::Client) => forbidden("a client does not log in"),
         ("RESUME", _) => forbidden("RESUME is the first envelope of a connection to /resume"),
-        ("ACK", _) => forbidden("this session did not ask for resume"),
+        ("ACK", _) if session.ticket.is_none() => forbidden("this session did not ask for resume"),
+        ("ACK", _) => acknowledge(session, policy, envelope.message),
         _ => Err(Verdict::Refuse(Refusal::new(
             Code::UnknownType,
             "the relay itself knows no such type: to reach a peer, put its id in `to`",
@@ -32,7 +35,7 @@ pub fn obey(
     }
 }
 
-fn kick(seat: &Seat<'_>, policy: &Policy, message: &str) -> Result<(), Verdict<'static>> {
+fn kick(seat: &Seat, policy: &Policy, message: &str) -> Result<(), Verdict<'static>> {
     #[derive(Deserialize)]
     struct Kick {
         id: String,
@@ -52,5 +55,24 @@ fn kick(seat: &Seat<'_>, policy: &Policy, message: &str) -> Result<(), Verdict<'
             "no client of yours has this id, or it has left",
         ))),
         _ => Ok(()),
+    }
+}
+
+fn acknowledge(
+    session: &Session,
+    policy: &Policy,
+    message: &str,
+) -> Result<(), Verdict<'static>> {
+    #[derive(Deserialize)]
+    struct Ack {
+        received: u64,
+    }
+    let invalid = |detail| Err(policy.invalid(Refusal::new(Code::InvalidEnvelope, detail)));
+    let Ok(Ack { received }) = serde_json::from_str(message) else {
+        return invalid("ACK needs `received`: how many envelopes were taken in");
+    };
+    match session.outbox.acknowledge(received) {
+        Ok(()) => Ok(()),
+        Err(TooMany) => invalid("`received` is more than were sent"),
     }
 }

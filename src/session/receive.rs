@@ -1,6 +1,6 @@
 //! The receive loop: bytes to envelope, envelope to judgement, judgement to room.
 
-use std::{borrow::Cow, pin::pin};
+use std::{borrow::Cow, pin::pin, time::Duration};
 
 use serde::Serialize;
 use tokio::{
@@ -11,7 +11,7 @@ use tokio::{
 use super::{
     Session,
     commands,
-    vigil::{Bucket, Vigil, Watch},
+    vigil::{Vigil, Watch},
 };
 use crate::{
     config::{Delivery as Lane, OnExcess},
@@ -23,12 +23,26 @@ use crate::{
     transport::{End, Receive, Received},
 };
 
-/// The receive loop of one session.
+/// Envelopes that are taken in before the peer is told.
+const ACK_MESSAGES: u64 = 64;
+/// Bytes of them.
+const ACK_BYTES: usize = 64 * 1024;
+/// How long after the first of them it is told at the latest.
+const ACK_AFTER: Duration = Duration::from_secs(10);
+
+/// The receive loop of one session on one connection.
 pub struct Loop<'a> {
-    session: &'a Session<'a>,
+    session: &'a mut Session,
     vigil: Vigil,
-    bucket: Bucket,
-    received: u64,
+    unacknowledged: Unacknowledged,
+}
+
+/// What was taken in and the peer has not been told of.
+#[derive(Default)]
+struct Unacknowledged {
+    messages: u64,
+    bytes: usize,
+    since: Option<Instant>,
 }
 
 /// What one envelope comes to.
@@ -42,20 +56,13 @@ pub enum Outcome {
 }
 
 impl<'a> Loop<'a> {
-    /// For a session that begins.
-    pub fn new(session: &'a Session<'a>) -> Self {
-        let now = Instant::now();
+    /// For a session whose connection begins.
+    pub fn new(session: &'a mut Session) -> Self {
         Self {
             session,
-            vigil: Vigil::new(now),
-            bucket: Bucket::new(now),
-            received: 0,
+            vigil: Vigil::new(Instant::now()),
+            unacknowledged: Unacknowledged::default(),
         }
-    }
-
-    /// How many envelopes have come.
-    pub fn received(&self) -> u64 {
-        self.received
     }
 
     /// Receives until the peer is gone or has to go.
@@ -63,6 +70,9 @@ impl<'a> Loop<'a> {
         // Rings at once, and from then on when the earliest wait may be over: no message sets it anew.
         let mut alarm = pin!(sleep_until(Instant::now()));
         let mut armed = true;
+        if let Err(close) = self.tell().await {
+            return End::Violation(close);
+        }
         loop {
             let received = tokio::select! {
                 received = receiver.receive() => received,
@@ -71,7 +81,8 @@ impl<'a> Loop<'a> {
                         Watch::Until(Some(at)) => alarm.as_mut().reset(at),
                         Watch::Until(None) => armed = false,
                         Watch::Ping => ping.notify_one(),
-                        Watch::Close(close) => return End::Violation(close),
+                        Watch::Idle => return idle(),
+                        Watch::Silent => return End::Silent,
                     }
                     continue;
                 }
@@ -79,9 +90,15 @@ impl<'a> Loop<'a> {
             match received {
                 Received::Alive => {}
                 Received::End(end) => return end,
-                Received::Envelope(text) => {
-                    if let Err(close) = self.envelope(&text).await {
+                Received::Envelope { text, ordered } => {
+                    if let Err(close) = self.envelope(&text, ordered).await {
                         return End::Violation(close);
+                    }
+                    if let Some(at) = self.unacknowledged.due()
+                        && (!armed || at < alarm.deadline())
+                    {
+                        alarm.as_mut().reset(at);
+                        armed = true;
                     }
                 }
             }
@@ -89,28 +106,61 @@ impl<'a> Loop<'a> {
     }
 
     fn look(&mut self, heard: Option<Instant>) -> Watch {
+        let now = Instant::now();
+        if self.unacknowledged.due().is_some_and(|at| at <= now) {
+            self.acknowledge();
+        }
         let policy = self.session.hub.policy.load();
-        self.vigil.look(
-            Instant::now(),
+        let watch = self.vigil.look(
+            now,
             heard,
             self.session.outbox.touched(),
             self.session.seat.role(),
             &policy.timeouts,
-        )
+        );
+        match watch {
+            Watch::Until(at) => Watch::Until(at.into_iter().chain(self.unacknowledged.due()).min()),
+            other => other,
+        }
     }
 
-    async fn envelope(&mut self, text: &str) -> Result<(), Close> {
-        self.received += 1;
+    async fn envelope(&mut self, text: &str, ordered: bool) -> Result<(), Close> {
         self.vigil.envelope(Instant::now());
         let outcome = match self.within_rate().await? {
             true => self.session.handle(text),
             false => Outcome::Refused(rate_limited(text, &self.session.seat)),
         };
+        self.take_in(text, ordered);
         match outcome {
             Outcome::Done => Ok(()),
             Outcome::Close(close) => Err(close),
-            Outcome::Refused(error) => self.tell(error).await,
+            Outcome::Refused(error) => {
+                self.session.untold = Some(error);
+                self.tell().await
+            }
         }
+    }
+
+    /// Counts what was taken in, and tells the peer of it now and then.
+    fn take_in(&mut self, text: &str, ordered: bool) {
+        let Some(ticket) = &mut self.session.ticket else {
+            self.session.received += 1;
+            return;
+        };
+        ticket.prove();
+        if !ordered || !envelope::counts(text) {
+            return;
+        }
+        self.session.received += 1;
+        self.unacknowledged.add(text.len());
+        if self.unacknowledged.is_much() {
+            self.acknowledge();
+        }
+    }
+
+    fn acknowledge(&mut self) {
+        self.unacknowledged = Unacknowledged::default();
+        self.session.outbox.ack(self.session.received);
     }
 
     /// Holds the peer to its rate. `false`: this envelope is over it.
@@ -121,7 +171,7 @@ impl<'a> Loop<'a> {
         loop {
             let rate = self.session.hub.policy.load().limits.messages_per_second;
             let Some(rate) = rate else { return Ok(true) };
-            let Err(wait) = self.bucket.take(rate, Instant::now()) else {
+            let Err(wait) = self.session.bucket.take(rate, Instant::now()) else {
                 return Ok(true);
             };
             match rate.on_excess {
@@ -138,26 +188,48 @@ impl<'a> Loop<'a> {
     }
 
     /// Queues a refusal for the sender. Until there is a place for it nothing more is read, so that a peer which
-    /// sends and never reads fills its own queue and no other.
-    async fn tell(&mut self, error: Text) -> Result<(), Close> {
-        let outbox = &self.session.outbox;
-        let error = match outbox.notify(error.clone()) {
-            Err(Refused::Full) => error,
-            // Whoever is being closed is told that instead.
-            Ok(_) | Err(Refused::Closed) => return Ok(()),
+    /// sends and never reads fills its own queue and no other. Should the connection break meanwhile, the session
+    /// still has it.
+    async fn tell(&mut self) -> Result<(), Close> {
+        let Some(error) = self.session.untold.clone() else {
+            return Ok(());
         };
-        let patience = self.session.hub.policy.load().timeouts.pong;
-        match timeout(patience, outbox.notify_when_free(error)).await {
-            Ok(_) => {
-                self.vigil.forgive(Instant::now());
-                Ok(())
-            }
-            Err(_) => Err(Close::new(4508, "too slow: the outbound queue is full")),
+        let outbox = &self.session.outbox;
+        // Whoever is being closed is told that instead.
+        if outbox.notify(error.clone()) == Err(Refused::Full) {
+            let patience = self.session.hub.policy.load().timeouts.pong;
+            timeout(patience, outbox.notify_when_free(error))
+                .await
+                .map_err(|_| Close::new(4508, "too slow: the outbound queue is full"))
+                .map(drop)?;
+            self.vigil.forgive(Instant::now());
         }
+        self.session.untold = None;
+        Ok(())
     }
 }
 
-impl Session<'_> {
+impl Unacknowledged {
+    fn add(&mut self, bytes: usize) {
+        self.messages += 1;
+        self.bytes += bytes;
+        self.since.get_or_insert_with(Instant::now);
+    }
+
+    fn is_much(&self) -> bool {
+        self.messages >= ACK_MESSAGES || self.bytes >= ACK_BYTES
+    }
+
+    fn due(&self) -> Option<Instant> {
+        self.since.map(|since| since + ACK_AFTER)
+    }
+}
+
+fn idle() -> End {
+    End::Violation(Close::new(4408, "idle for too long"))
+}
+
+impl Session {
     /// One envelope, from its text to the recipient's queue.
     pub(super) fn handle(&self, text: &str) -> Outcome {
         let policy = self.hub.policy.load();
@@ -178,7 +250,7 @@ impl Session<'_> {
             reference: envelope.reference.as_deref(),
         };
         if envelope.to == Address::Relay {
-            return match commands::obey(&self.seat, &policy, &envelope) {
+            return match commands::obey(self, &policy, &envelope) {
                 Ok(()) => Outcome::Done,
                 Err(verdict) => settle(verdict, &about),
             };
@@ -284,7 +356,7 @@ fn error(refusal: &Refusal, about: &About<'_>) -> Text {
 }
 
 /// The refusal of an envelope over the rate, with what could be read of it.
-fn rate_limited(text: &str, seat: &super::Seat<'_>) -> Text {
+fn rate_limited(text: &str, seat: &super::Seat) -> Text {
     let refusal = Refusal::new(
         Code::RateLimited,
         "more messages than this relay takes in a second: send less often",

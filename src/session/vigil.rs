@@ -6,7 +6,6 @@ use tokio::time::Instant;
 
 use crate::{
     config::{Rate, Timeouts},
-    outbox::Close,
     policy::Role,
 };
 
@@ -28,8 +27,10 @@ pub enum Watch {
     Until(Option<Instant>),
     /// Ping it, then look again.
     Ping,
-    /// Give it up.
-    Close(Close),
+    /// It has been idle for too long.
+    Idle,
+    /// It does not answer.
+    Silent,
 }
 
 impl Vigil {
@@ -69,7 +70,7 @@ impl Vigil {
         };
         let idle_at = idle.map(|idle| self.envelope.max(touched) + idle);
         if idle_at.is_some_and(|at| at <= now) {
-            return Watch::Close(Close::new(4408, "idle for too long"));
+            return Watch::Idle;
         }
         match self.silence(now, heard, timeouts.ping, timeouts.pong) {
             Watch::Until(at) => Watch::Until(idle_at.into_iter().chain(at).min()),
@@ -92,9 +93,7 @@ impl Vigil {
             self.pinged = None;
         }
         match self.pinged {
-            Some(pinged) if pinged + pong <= now => {
-                Watch::Close(Close::new(4408, "no answer to a ping"))
-            }
+            Some(pinged) if pinged + pong <= now => Watch::Silent,
             // Whatever is heard meanwhile begins a new silence, which may end in a ping before that.
             Some(pinged) => Watch::Until(Some((pinged + pong).min(now + ping))),
             None if self.since + ping <= now => {
@@ -159,13 +158,6 @@ mod tests {
         vigil.look(now, Some(heard), heard, role, &timeouts())
     }
 
-    fn close_code(watch: &Watch) -> Option<u16> {
-        match watch {
-            Watch::Close(close) => Some(close.code),
-            _ => None,
-        }
-    }
-
     #[test]
     fn a_silent_peer_is_pinged_and_then_given_up() {
         let start = Instant::now();
@@ -175,7 +167,7 @@ mod tests {
         assert_eq!(server(at(9), start), Watch::Until(Some(at(10))));
         assert_eq!(server(at(10), start), Watch::Ping);
         assert_eq!(server(at(14), start), Watch::Until(Some(at(15))));
-        assert_eq!(close_code(&server(at(15), start)), Some(4408));
+        assert_eq!(server(at(15), start), Watch::Silent);
     }
 
     #[test]
@@ -213,10 +205,10 @@ mod tests {
             vigil.envelope(at(sent));
             vigil.look(at(now), Some(at(now)), at(touched), Role::Client, &timeouts())
         };
-        assert_eq!(close_code(&idle(0, 0, 60)), Some(4408));
-        assert_eq!(close_code(&idle(1, 0, 60)), None);
-        assert_eq!(close_code(&idle(0, 1, 60)), None);
-        assert_eq!(close_code(&idle(1, 1, 61)), Some(4408));
+        assert_eq!(idle(0, 0, 60), Watch::Idle);
+        assert_ne!(idle(1, 0, 60), Watch::Idle);
+        assert_ne!(idle(0, 1, 60), Watch::Idle);
+        assert_eq!(idle(1, 1, 61), Watch::Idle);
     }
 
     #[test]

@@ -19,7 +19,7 @@ use crate::{
     discovery::Discovery,
     hub::Hub,
     room::ServerId,
-    session::{Asked, Login},
+    session::{Asked, Login, Path},
 };
 
 /// The subprotocol that is selected where it is offered.
@@ -36,6 +36,8 @@ pub enum Route<'a> {
     Server,
     /// `/client/{SERVER_ID}`.
     Client(&'a str),
+    /// `/resume`.
+    Resume,
     /// `/healthz`.
     Health,
     /// `/.well-known/intercessor`.
@@ -47,6 +49,7 @@ pub fn route(path: &str) -> Option<Route<'_>> {
     let path = path.strip_suffix('/').unwrap_or(path);
     match path {
         "/server" => Some(Route::Server),
+        "/resume" => Some(Route::Resume),
         "/healthz" => Some(Route::Health),
         "/.well-known/intercessor" => Some(Route::Discovery),
         _ => path
@@ -88,7 +91,7 @@ pub async fn admit(
     headers: &HeaderMap,
     from: SocketAddr,
     over_limit: bool,
-) -> Result<Asked, Refused> {
+) -> Result<Path, Refused> {
     // A passphrase may have any characters, which `to_str` would not let through.
     let text = |name: HeaderName| {
         let value = headers.get(name)?;
@@ -97,19 +100,23 @@ pub async fn admit(
     if !origin::allowed(&listener.origins, text(header::ORIGIN)) {
         return Err(Refused::Origin);
     }
+    if let Route::Resume = route {
+        // The session has a place already, which its new connection takes.
+        return Ok(Path::Resume);
+    }
     if over_limit {
         return Err(Refused::Full);
     }
     if let Route::Client(server_id) = route {
-        return Ok(Asked::Client(server_id.to_owned()));
+        return Ok(Path::Client(server_id.to_owned()));
     }
     let policy = hub.policy.load_full();
     if matches!(policy.servers, Servers::Open) {
         let id = ServerId::Random(policy.ids.server.clone());
-        return Ok(Asked::Server(Login::Done(id)));
+        return Ok(Path::Server(Login::Done(id)));
     }
     let Some(authorization) = text(header::AUTHORIZATION) else {
-        return Ok(Asked::Server(Login::Pending));
+        return Ok(Path::Server(Login::Pending));
     };
     let bound = policy.limits.failed_logins;
     let Some(credentials) = Credentials::from_header(authorization) else {
@@ -123,7 +130,7 @@ pub async fn admit(
         credentials,
     );
     match checked.await {
-        Ok(id) => Ok(Asked::Server(Login::Done(id))),
+        Ok(id) => Ok(Path::Server(Login::Done(id))),
         Err(LoginError::Wrong | LoginError::NameNeeded) => Err(Refused::Login),
         Err(LoginError::TooManyFailed(wait)) => Err(Refused::TooManyFailed(wait.as_secs() + 1)),
         Err(LoginError::Busy) => Err(Refused::Busy),
@@ -196,7 +203,7 @@ impl Front {
                 Some(host) => self.discover(request, host, from),
                 None => bad(HOST_NEEDED),
             }),
-            Route::Server | Route::Client(_) => {
+            Route::Server | Route::Client(_) | Route::Resume => {
                 self.upgrade(request, route, from, over_limit).await
             }
         }
@@ -242,7 +249,10 @@ impl Front {
             over_limit,
         );
         match admitted.await {
-            Ok(asked) => accept(request, key, asked),
+            Ok(path) => {
+                let resume = has_parameter(request.uri().query(), "resume");
+                accept(request, key, Asked { path, resume })
+            }
             Err(refused) => refuse(refused),
         }
     }

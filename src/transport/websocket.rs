@@ -88,7 +88,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Receiver<S> {
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Receive for Receiver<S> {
     async fn receive(&mut self) -> Received {
         match self.message().await {
-            Some(Ok(Message::Text(text))) => Received::Envelope(text),
+            Some(Ok(Message::Text(text))) => Received::Envelope {
+                text,
+                ordered: true,
+            },
             Some(Ok(Message::Binary(_))) => {
                 violation(1003, "binary message: send each envelope as a text message")
             }

@@ -1,15 +1,15 @@
 //! WebTransport over HTTP/3: a session stream of newline-delimited JSON, and two lanes beside it.
 
-use std::{io, time::Duration};
+pub mod session;
+
+use std::{io, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
-use futures_util::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
+use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
+use quinn::{ReadError, ReadToEndError, RecvStream, SendStream, VarInt};
 use tokio::time::{Instant, timeout};
-use web_transport_quinn::{
-    ReadError, ReadToEndError, RecvStream, SendStream, Session, SessionError, WebTransportError,
-    quinn,
-};
 
+use self::session::{Session, Uni, end_of};
 use super::{Connection, End, LINGER, Receive, Received, Transmit, broken};
 use crate::{envelope::Text, outbox::Close};
 
@@ -17,37 +17,35 @@ use crate::{envelope::Text, outbox::Close};
 pub const MAX_INCOMING_STREAMS: usize = 16;
 /// What is read from the session stream at once.
 const CHUNK: usize = 16 * 1024;
-/// The code that stops a stream whose envelope took too long.
-const STOP_TIMED_OUT: u32 = 4408;
 
 /// Waits for the session stream, which the peer opens at once.
 pub async fn connection(
-    session: Session,
+    session: &Arc<Session>,
     message_bytes: usize,
     within: Duration,
 ) -> Option<Connection<Receiver, Sender>> {
-    let opened = timeout(within, session.accept_bi()).await;
-    let (send, receive) = match opened {
-        Ok(Ok(streams)) => streams,
-        Ok(Err(_)) => return None,
+    let (send, receive) = match timeout(within, session.accept_bi()).await {
+        Ok(opened) => opened.ok()?,
         Err(_) => {
-            session.close(4408, b"no session stream was opened in time");
+            session.close(4408, "no session stream was opened in time").await;
             return None;
         }
     };
     Some(Connection {
-        lanes: Some(Lanes(session.clone())),
+        lanes: Some(Lanes(Arc::clone(session))),
         transmitter: Sender {
-            session: session.clone(),
+            session: Arc::clone(session),
             stream: send,
         },
         receiver: Receiver {
-            session,
+            ended: Box::pin(session.ended()),
+            session: Arc::clone(session),
             stream: receive,
             buffer: BytesMut::new(),
             searched: 0,
             lanes_open: false,
             incoming: FuturesUnordered::new(),
+            kept: Vec::new(),
             message_bytes,
             within,
         },
@@ -56,16 +54,28 @@ pub async fn connection(
 
 /// The receive half: the session stream and, once there was a HELLO, streams and datagrams.
 pub struct Receiver {
-    session: Session,
+    session: Arc<Session>,
+    /// The peer's word on the CONNECT stream that the session is over.
+    ended: BoxFuture<'static, End>,
     stream: RecvStream,
     /// What came of the session stream and is not yet a line.
     buffer: BytesMut,
     /// How much of it is known to have no line end.
     searched: usize,
     lanes_open: bool,
-    incoming: FuturesUnordered<BoxFuture<'static, Option<Received>>>,
+    /// Streams whose header or envelope is being read.
+    incoming: FuturesUnordered<BoxFuture<'static, Incoming>>,
+    /// Streams of HTTP/3 itself, which must not be closed.
+    kept: Vec<RecvStream>,
     message_bytes: usize,
     within: Duration,
+}
+
+/// What came of a stream.
+enum Incoming {
+    Received(Received),
+    Keep(RecvStream),
+    Nothing,
 }
 
 impl Receiver {
@@ -79,7 +89,7 @@ impl Receiver {
                 return Some(too_big(self.message_bytes));
             }
             if !line.trim_ascii().is_empty() {
-                return Some(envelope(Bytes::copy_from_slice(line)));
+                return Some(envelope(Bytes::copy_from_slice(line), true));
             }
         }
         self.searched = self.buffer.len();
@@ -95,37 +105,72 @@ impl Receiver {
         let lanes = self.lanes_open;
         let room = self.incoming.len() < MAX_INCOMING_STREAMS;
         tokio::select! {
-            chunk = self.stream.read_chunk(CHUNK, true) => match chunk {
-                Ok(Some(chunk)) => {
-                    self.buffer.extend_from_slice(&chunk.bytes);
+            chunk = self.stream.read_chunk(CHUNK, true) => self.take(chunk),
+            end = &mut self.ended => Some(self.end(end)),
+            Some(done) = self.incoming.next() => match done {
+                Incoming::Received(received) => Some(received),
+                Incoming::Keep(stream) => {
+                    // HTTP/3 has two of them.
+                    self.kept.push(stream);
+                    self.kept.truncate(2);
                     None
                 }
-                Ok(None) => Some(Received::End(End::Clean)),
-                Err(ReadError::SessionError(error)) => Some(end_by(&error)),
-                Err(_) => Some(Received::End(End::Broken)),
+                Incoming::Nothing => None,
             },
-            Some(done) = self.incoming.next(), if lanes => done,
-            stream = self.session.accept_uni(), if lanes && room => match stream {
-                Ok(stream) => {
-                    let read = read_independent(stream, self.message_bytes, self.within);
-                    self.incoming.push(Box::pin(read));
-                    None
+            // That a connection is gone is seen on the session stream alone, behind what has come on it.
+            Ok(stream) = self.session.connection.accept_uni(), if lanes && room => {
+                let read = read(Arc::clone(&self.session), stream, self.message_bytes);
+                let within = self.within;
+                self.incoming.push(Box::pin(async move {
+                    timeout(within, read).await.unwrap_or(Incoming::Nothing)
+                }));
+                None
+            }
+            Ok(datagram) = self.session.connection.read_datagram(), if lanes => {
+                match self.session.payload(datagram) {
+                    Some(payload) if payload.len() > self.message_bytes => {
+                        Some(too_big(self.message_bytes))
+                    }
+                    payload => payload.map(|payload| envelope(payload, false)),
                 }
-                Err(error) => Some(end_by(&error)),
-            },
-            datagram = self.session.read_datagram(), if lanes => match datagram {
-                Ok(datagram) if datagram.len() > self.message_bytes => {
-                    Some(too_big(self.message_bytes))
-                }
-                Ok(datagram) => Some(envelope(datagram)),
-                Err(SessionError::WebTransportError(WebTransportError::UnknownSession)) => None,
-                Err(error) => Some(end_by(&error)),
-            },
-            second = self.session.accept_bi() => match second {
-                Ok(_) => Some(violation(1002, "a second bidirectional stream")),
-                Err(error) => Some(end_by(&error)),
-            },
+            }
+            Ok((_, mut stream)) = self.session.connection.accept_bi() => {
+                let session = Arc::clone(&self.session);
+                self.incoming.push(Box::pin(async move {
+                    match session.is_ours(&mut stream).await {
+                        true => Incoming::Received(violation(1002, "a second bidirectional stream")),
+                        false => Incoming::Nothing,
+                    }
+                }));
+                None
+            }
         }
+    }
+
+    fn take(&mut self, read: Result<Option<quinn::Chunk>, ReadError>) -> Option<Received> {
+        match read {
+            Ok(Some(chunk)) => {
+                self.buffer.extend_from_slice(&chunk.bytes);
+                None
+            }
+            Ok(None) => Some(Received::End(End::Clean)),
+            Err(ReadError::ConnectionLost(error)) => Some(Received::End(end_of(&error))),
+            Err(_) => Some(Received::End(End::Broken)),
+        }
+    }
+
+    /// The session is over, but what has come before its end counts.
+    fn end(&mut self, end: End) -> Received {
+        while let Some(Ok(Some(chunk))) = self.stream.read_chunk(CHUNK, true).now_or_never() {
+            self.buffer.extend_from_slice(&chunk.bytes);
+        }
+        // Where the connection is gone as well, its reason is the better one.
+        let end = match self.session.connection.close_reason() {
+            Some(error) => end_of(&error),
+            None => end,
+        };
+        self.ended = Box::pin(std::future::ready(end.clone()));
+        self.line().unwrap_or(Received::End(end))
     }
 }
 
@@ -152,39 +197,40 @@ impl Receive for Receiver {
 
     async fn discard(&mut self) {
         // What is not read is held back by flow control, so there is nothing to throw away.
-        self.session.closed().await;
+        self.session.connection.closed().await;
     }
 }
 
 impl Drop for Receiver {
     fn drop(&mut self) {
-        // The library keeps a QUIC connection for as long as nobody closes it; where somebody has, this does nothing.
-        self.session.close(1000, b"");
+        // QUIC keeps a connection open for as long as somebody has a handle; where it is closed already, this does
+        // nothing that the peer sees.
+        self.session.connection.close(H3_NO_ERROR, b"");
     }
 }
 
-/// An envelope alone in a stream. `None`: the peer gave it up, or it took too long.
-async fn read_independent(
-    mut stream: RecvStream,
-    message_bytes: usize,
-    within: Duration,
-) -> Option<Received> {
-    let read = timeout(within, stream.read_to_end(message_bytes)).await;
-    match read {
-        Ok(Ok(bytes)) => Some(envelope(bytes.into())),
-        Ok(Err(ReadToEndError::TooLong)) => Some(too_big(message_bytes)),
-        Ok(Err(_)) => None,
-        Err(_) => {
-            _ = stream.stop(STOP_TIMED_OUT);
-            None
-        }
+/// RFC 9114, 8.1.
+pub const H3_NO_ERROR: VarInt = VarInt::from_u32(0x100);
+
+/// Reads an envelope alone in a stream. Dropping the future stops the stream.
+async fn read(session: Arc<Session>, mut stream: RecvStream, message_bytes: usize) -> Incoming {
+    match session.header(&mut stream).await {
+        Uni::Session => {}
+        Uni::Http3 => return Incoming::Keep(stream),
+        Uni::Other => return Incoming::Nothing,
+    }
+    match stream.read_to_end(message_bytes).await {
+        Ok(bytes) => Incoming::Received(envelope(bytes.into(), false)),
+        Err(ReadToEndError::TooLong) => Incoming::Received(too_big(message_bytes)),
+        // The peer gave it up.
+        Err(ReadToEndError::Read(_)) => Incoming::Nothing,
     }
 }
 
-fn envelope(bytes: Bytes) -> Received {
+fn envelope(bytes: Bytes, ordered: bool) -> Received {
     Text::try_from(bytes).map_or_else(
         |_| violation(1007, "text that is not UTF-8"),
-        Received::Envelope,
+        |text| Received::Envelope { text, ordered },
     )
 }
 
@@ -197,38 +243,21 @@ fn violation(code: u16, reason: &'static str) -> Received {
     Received::End(End::Violation(Close::new(code, reason)))
 }
 
-/// Is the end of a session the peer's leaving, or a break?
-fn end_by(error: &SessionError) -> Received {
-    /// RFC 9114, 8.1.
-    const H3_NO_ERROR: u32 = 0x100;
-    let clean = match error {
-        SessionError::WebTransportError(WebTransportError::Closed(code, _)) => {
-            matches!(code, 0 | 1000)
-        }
-        SessionError::ConnectionError(quinn::ConnectionError::ApplicationClosed(close)) => {
-            let code = close.error_code;
-            code == 0_u32.into() || code == 1000_u32.into() || code == H3_NO_ERROR.into()
-        }
-        // The library's word for a CONNECT stream that the peer has ended without a code, which means 0.
-        SessionError::ConnectionError(quinn::ConnectionError::LocallyClosed) => true,
-        _ => false,
-    };
-    Received::End(if clean { End::Clean } else { End::Broken })
-}
-
 /// The send half: the session stream.
 pub struct Sender {
-    session: Session,
+    session: Arc<Session>,
     stream: SendStream,
 }
 
 impl Sender {
     async fn close(&mut self, code: u16, reason: &str) -> io::Result<()> {
-        self.stream.finish().map_err(broken)?;
-        // Closing a session drops what is not delivered, so the peer gets a moment to take it.
-        _ = timeout(LINGER, self.stream.stopped()).await;
-        self.session.close(u32::from(code), reason.as_bytes());
-        Ok(())
+        let finished = self.stream.finish().map_err(broken);
+        if finished.is_ok() {
+            // Closing a session drops what is not delivered, so the peer gets a moment to take it.
+            _ = timeout(LINGER, self.stream.stopped()).await;
+        }
+        self.session.close(code, reason).await;
+        finished
     }
 }
 
@@ -261,20 +290,18 @@ impl Transmit for Sender {
 }
 
 /// The ways out beside the session stream.
-#[derive(Debug)]
-pub struct Lanes(Session);
+pub struct Lanes(Arc<Session>);
 
 impl Lanes {
     /// Sends an envelope in a stream of its own; done once all of it is given to QUIC.
     pub async fn independent(&self, text: Text) -> io::Result<()> {
-        let mut stream = self.0.open_uni().await.map_err(broken)?;
+        let mut stream = self.0.open_uni().await?;
         stream.write_chunk(text.into()).await.map_err(broken)?;
         stream.finish().map_err(broken)
     }
 
     /// Sends an envelope in a datagram. `false`: it does not fit, or the peer takes none.
     pub fn datagram(&self, text: &Text) -> bool {
-        let bytes = Bytes::from(text.clone());
-        self.0.send_datagram(bytes).is_ok()
+        self.0.send_datagram(text.as_bytes())
     }
 }
