@@ -22,7 +22,7 @@ pub struct Hub {
     /// What waits in all queues.
     pub budget: Arc<Budget>,
     /// Where logins are checked.
-    pub logins: Logins,
+    pub logins: Arc<Logins>,
     /// Counts connections.
     pub gate: Arc<Gate>,
     /// Cancelled when the relay stops taking peers.
@@ -40,7 +40,7 @@ impl Hub {
             rooms: Rooms::default(),
             budget: Arc::new(budget),
             policy: ArcSwap::from_pointee(policy),
-            logins: Logins::default(),
+            logins: Arc::default(),
             gate: Arc::default(),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),

@@ -94,10 +94,8 @@ impl Bound {
 
     /// Lets discovery know of this listener.
     pub fn announce(&self, discovery: &Discovery) {
-        let loopback = self.addresses.iter().all(|it| it.ip().to_canonical().is_loopback());
-        if let Some(first) = self.addresses.first() {
-            let identity = self.identity.clone();
-            discovery.announce(&self.listener, first.port(), loopback, identity);
+        for address in &self.addresses {
+            discovery.announce(&self.listener, *address, self.identity.clone());
         }
     }
 

@@ -80,6 +80,8 @@ pub struct Budget {
     bytes: AtomicUsize,
     total: AtomicUsize,
     queued: AtomicUsize,
+    /// Some of all of it was given back.
+    freed: Notify,
 }
 
 impl Budget {
@@ -90,12 +92,18 @@ impl Budget {
             bytes: AtomicUsize::new(each.bytes),
             total: AtomicUsize::new(total),
             queued: AtomicUsize::new(0),
+            freed: Notify::new(),
         }
     }
 
     /// The bytes that wait in all outboxes.
     pub fn queued(&self) -> usize {
         self.queued.load(Relaxed)
+    }
+
+    fn give_back(&self, bytes: usize) {
+        self.queued.fetch_sub(bytes, Relaxed);
+        self.freed.notify_waiters();
     }
 }
 
@@ -216,9 +224,16 @@ impl Outbox {
     pub async fn notify_when_free(&self, text: Text) -> Result<(), Refused> {
         loop {
             let room = self.room.notified();
+            let freed = self.budget.freed.notified();
             match self.notify(text.clone()) {
-                Err(Refused::Full) => room.await,
+                Err(Refused::Full) => {}
                 done => return done.map(|_| ()),
+            }
+            // Whose own queue is full is not woken by what others send.
+            let full = self.is_full(&self.state.lock(), text.len());
+            tokio::select! {
+                () = room => {}
+                () = freed, if !full => {}
             }
         }
     }
@@ -233,7 +248,7 @@ impl Outbox {
         drop(state);
         self.closing.notify_one();
         self.room.notify_waiters();
-        self.lanes.iter().for_each(Notify::notify_one);
+        self.lanes[Lane::Ordered as usize].notify_one();
         true
     }
 
@@ -250,8 +265,8 @@ impl Outbox {
     }
 
     /// Waits until a lane has something to send, and moves it to `batch`: about `bytes` at most. What is in
-    /// a batch counts as waiting until [`Outbox::sent`]. A close is told to the ordered lane once all lanes are empty,
-    /// to another as soon as it is empty itself.
+    /// a batch counts as waiting until [`Outbox::sent`]. A close is told to the ordered lane only, once everything on
+    /// all lanes is sent: until then one lane may still hand over to another.
     pub async fn next(&self, lane: Lane, batch: &mut Vec<Text>, bytes: usize) -> Next {
         loop {
             if let Some(next) = self.take(lane, batch, bytes) {
@@ -277,11 +292,8 @@ impl Outbox {
         if !batch.is_empty() {
             return Some(Next::Batch);
         }
-        let empty = match lane {
-            Lane::Ordered => state.messages == 0,
-            _ => queue.is_empty(),
-        };
-        state.close.clone().filter(|_| empty).map(Next::Close)
+        let all_sent = lane == Lane::Ordered && state.messages == 0;
+        state.close.clone().filter(|_| all_sent).map(Next::Close)
     }
 
     /// A batch of this lane has been written, or given up where the lane may lose it. Empties `batch`.
@@ -290,7 +302,7 @@ impl Outbox {
         let mut state = self.state.lock();
         state.messages -= batch.len();
         state.bytes -= bytes;
-        self.budget.queued.fetch_sub(bytes, Relaxed);
+        self.budget.give_back(bytes);
         if lane == Lane::Ordered {
             state.sent += batch.len() as u64;
             for other in [Lane::Independent, Lane::Datagram] {
@@ -328,15 +340,22 @@ impl Outbox {
         if state.close.is_some() {
             return Err(Refused::Closed);
         }
-        let budget = &self.budget;
-        let full = state.messages >= budget.messages.load(Relaxed)
-            || state.bytes + bytes > budget.bytes.load(Relaxed)
-            || budget.queued() + bytes > budget.total.load(Relaxed);
-        if full { Err(Refused::Full) } else { Ok(()) }
+        let all_full = self.budget.queued() + bytes > self.budget.total.load(Relaxed);
+        if all_full || self.is_full(state, bytes) {
+            return Err(Refused::Full);
+        }
+        Ok(())
+    }
+
+    fn is_full(&self, state: &State, bytes: usize) -> bool {
+        state.messages >= self.budget.messages.load(Relaxed)
+            || state.bytes + bytes > self.budget.bytes.load(Relaxed)
     }
 
     fn enqueue(&self, state: &mut State, text: Text, lane: Lane, after: u64) {
         let lane = if state.lanes { lane } else { Lane::Ordered };
+        // On the ordered lane whatever has to be sent first is before it already.
+        let after = if lane == Lane::Ordered { 0 } else { after };
         state.messages += 1;
         state.bytes += text.len();
         self.budget.queued.fetch_add(text.len(), Relaxed);
@@ -351,7 +370,7 @@ impl Outbox {
 impl Drop for Outbox {
     fn drop(&mut self) {
         let bytes = self.state.get_mut().bytes;
-        self.budget.queued.fetch_sub(bytes, Relaxed);
+        self.budget.give_back(bytes);
     }
 }
 

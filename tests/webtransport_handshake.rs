@@ -11,6 +11,7 @@ use hyper::header::{AUTHORIZATION, HeaderName, HeaderValue, ORIGIN};
 use intercessor::client::{Options, Peer, Trust};
 use quinn::TransportConfig;
 use tokio::{runtime::Builder, task::spawn_blocking, time::timeout};
+use url::Url;
 use web_transport_quinn::{Session, proto::ConnectRequest};
 
 /// `open sesame`, at next to no cost.
@@ -146,6 +147,25 @@ async fn without_a_session_stream_in_time_a_session_is_closed_with_4408() {
         let session = request(&relay, path, plain).await.expect("a session");
         assert_eq!(closed_with(&session).await.0, 4408);
     }
+}
+
+#[tokio::test]
+async fn a_session_without_its_stream_is_closed_with_1001_when_the_relay_stops() {
+    let relay = TestRelay::start(OPEN).await;
+    let session = request(&relay, "/server", plain).await.expect("a session");
+    let (_, closed) = tokio::join!(relay.stop(), closed_with(&session));
+    assert_eq!(closed.0, 1001);
+}
+
+#[tokio::test]
+async fn headers_that_are_too_large_get_no_session() {
+    let relay = TestRelay::start(OPEN).await;
+    let connection = dial(&relay, TransportConfig::default()).await;
+    let url: Url = relay.url(Via::WebTransport, "/server").parse().expect("a URL");
+    let large = HeaderValue::from_str(&"x".repeat(1 << 20)).expect("a value");
+    let asked = ConnectRequest::new(url).with_header(HeaderName::from_static("x"), large);
+    let refused = timeout(PATIENCE, Session::connect(connection, asked)).await;
+    refused.expect("refused in time").expect_err("refused");
 }
 
 #[tokio::test]

@@ -7,7 +7,8 @@ use futures_util::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use tokio::time::{Instant, timeout};
 use web_transport_quinn::{
     ReadError, ReadToEndError, RecvStream, SendStream, Session, SessionError, WebTransportError,
-    quinn,
+    proto::error_from_http3,
+    quinn::{self, ConnectionError},
 };
 
 use super::{Connection, End, LINGER, Receive, Received, Transmit, broken};
@@ -101,9 +102,13 @@ impl Receiver {
                     None
                 }
                 Ok(None) => Some(Received::End(End::Clean)),
-                Err(ReadError::SessionError(error)) => Some(end_by(&error)),
+                Err(ReadError::SessionError(error)) => {
+                    let quic = quinn::Connection::close_reason(&self.session);
+                    Some(Received::End(end_by(quic.as_ref(), &error)))
+                }
                 Err(_) => Some(Received::End(End::Broken)),
             },
+            // The end of a session is seen on the session stream alone, behind what has come on it.
             Some(done) = self.incoming.next(), if lanes => done,
             stream = self.session.accept_uni(), if lanes && room => match stream {
                 Ok(stream) => {
@@ -111,19 +116,18 @@ impl Receiver {
                     self.incoming.push(Box::pin(read));
                     None
                 }
-                Err(error) => Some(end_by(&error)),
+                Err(_) => None,
             },
             datagram = self.session.read_datagram(), if lanes => match datagram {
                 Ok(datagram) if datagram.len() > self.message_bytes => {
                     Some(too_big(self.message_bytes))
                 }
                 Ok(datagram) => Some(envelope(datagram)),
-                Err(SessionError::WebTransportError(WebTransportError::UnknownSession)) => None,
-                Err(error) => Some(end_by(&error)),
+                Err(_) => None,
             },
             second = self.session.accept_bi() => match second {
                 Ok(_) => Some(violation(1002, "a second bidirectional stream")),
-                Err(error) => Some(end_by(&error)),
+                Err(_) => None,
             },
         }
     }
@@ -197,23 +201,28 @@ fn violation(code: u16, reason: &'static str) -> Received {
     Received::End(End::Violation(Close::new(code, reason)))
 }
 
-/// Is the end of a session the peer's leaving, or a break?
-fn end_by(error: &SessionError) -> Received {
+/// Is the end of a session the peer's leaving, or a break? QUIC is asked first: whatever ended the connection, the
+/// library may call it closed by itself, because the CONNECT stream broke off with it.
+fn end_by(quic: Option<&ConnectionError>, session: &SessionError) -> End {
     /// RFC 9114, 8.1.
-    const H3_NO_ERROR: u32 = 0x100;
-    let clean = match error {
-        SessionError::WebTransportError(WebTransportError::Closed(code, _)) => {
-            matches!(code, 0 | 1000)
+    const H3_NO_ERROR: u64 = 0x100;
+    let clean = match (quic, session) {
+        (Some(ConnectionError::ApplicationClosed(close)), _) => {
+            let code = close.error_code.into_inner();
+            match error_from_http3(code) {
+                Some(code) => matches!(code, 0 | 1000),
+                None => matches!(code, 0 | 1000 | H3_NO_ERROR),
+            }
         }
-        SessionError::ConnectionError(quinn::ConnectionError::ApplicationClosed(close)) => {
-            let code = close.error_code;
-            code == 0_u32.into() || code == 1000_u32.into() || code == H3_NO_ERROR.into()
-        }
-        // The library's word for a CONNECT stream that the peer has ended without a code, which means 0.
-        SessionError::ConnectionError(quinn::ConnectionError::LocallyClosed) => true,
+        (
+            Some(ConnectionError::LocallyClosed),
+            SessionError::WebTransportError(WebTransportError::Closed(code, _)),
+        ) => matches!(code, 0 | 1000),
+        // The peer has ended the CONNECT stream without a code, which means 0.
+        (Some(ConnectionError::LocallyClosed), _) => true,
         _ => false,
     };
-    Received::End(if clean { End::Clean } else { End::Broken })
+    if clean { End::Clean } else { End::Broken }
 }
 
 /// The send half: the session stream.
@@ -224,11 +233,13 @@ pub struct Sender {
 
 impl Sender {
     async fn close(&mut self, code: u16, reason: &str) -> io::Result<()> {
-        self.stream.finish().map_err(broken)?;
-        // Closing a session drops what is not delivered, so the peer gets a moment to take it.
-        _ = timeout(LINGER, self.stream.stopped()).await;
+        let finished = self.stream.finish().map_err(broken);
+        if finished.is_ok() {
+            // Closing a session drops what is not delivered, so the peer gets a moment to take it.
+            _ = timeout(LINGER, self.stream.stopped()).await;
+        }
         self.session.close(u32::from(code), reason.as_bytes());
-        Ok(())
+        finished
     }
 }
 
@@ -276,5 +287,44 @@ impl Lanes {
     pub fn datagram(&self, text: &Text) -> bool {
         let bytes = Bytes::from(text.clone());
         self.0.send_datagram(bytes).is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn closed_by_peer(code: u64) -> ConnectionError {
+        ConnectionError::ApplicationClosed(quinn::ApplicationClose {
+            error_code: code.try_into().expect("a code"),
+            reason: Bytes::new(),
+        })
+    }
+
+    #[test]
+    fn only_0_1000_and_h3_no_error_are_clean_ends_of_a_connection() {
+        let local = SessionError::ConnectionError(ConnectionError::LocallyClosed);
+        let http3 = web_transport_quinn::proto::error_to_http3;
+        for clean in [0, 1000, 0x100, http3(0), http3(1000)] {
+            assert_eq!(end_by(Some(&closed_by_peer(clean)), &local), End::Clean, "{clean}");
+        }
+        for broken in [1, 4000, 0x102, http3(1), http3(0x100), http3(4000)] {
+            assert_eq!(end_by(Some(&closed_by_peer(broken)), &local), End::Broken, "{broken}");
+        }
+        assert_eq!(end_by(Some(&ConnectionError::TimedOut), &local), End::Broken);
+        assert_eq!(end_by(Some(&ConnectionError::Reset), &local), End::Broken);
+    }
+
+    #[test]
+    fn a_session_that_is_closed_by_its_peer_is_judged_by_its_code() {
+        let local = ConnectionError::LocallyClosed;
+        let end = |code| {
+            let closed = WebTransportError::Closed(code, String::new());
+            end_by(Some(&local), &closed.into())
+        };
+        assert_eq!([end(0), end(1000)], [End::Clean, End::Clean]);
+        assert_eq!([end(1), end(4000)], [End::Broken, End::Broken]);
+        let without_code = SessionError::ConnectionError(local.clone());
+        assert_eq!(end_by(Some(&local), &without_code), End::Clean);
     }
 }
