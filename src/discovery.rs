@@ -106,7 +106,10 @@ impl Announced {
             .clone()
             .unwrap_or_else(|| format!("{scheme}://{host}:{}", self.port));
         // Browsers pin a certificate for WebTransport only.
-        let identity = self.identity.as_ref().filter(|_| self.transport == Transport::WebTransport);
+        let identity = self
+            .identity
+            .as_ref()
+            .filter(|_| self.transport == Transport::WebTransport);
         let pinned = identity.map(|identity| identity.pinned());
         Offer {
             kind,
@@ -161,8 +164,16 @@ mod tests {
         let pem = Tls::SelfSigned(vec!["localhost".to_owned()]);
         let plain = listener(Transport::WebSocket, Tls::Off);
         discovery.announce(&plain, at("127.0.0.1:1"), None);
-        discovery.announce(&listener(Transport::WebSocket, pem.clone()), at("[::]:2"), None);
-        discovery.announce(&listener(Transport::WebTransport, pem), at("0.0.0.0:3"), None);
+        discovery.announce(
+            &listener(Transport::WebSocket, pem.clone()),
+            at("[::]:2"),
+            None,
+        );
+        discovery.announce(
+            &listener(Transport::WebTransport, pem),
+            at("0.0.0.0:3"),
+            None,
+        );
         assert_eq!(
             urls(&discovery, false, "::ffff:127.0.0.1"),
             ["https://[::1]:3", "wss://[::1]:2", "ws://[::1]:1"]
@@ -178,7 +189,10 @@ mod tests {
         for address in ["127.0.0.1:1", "[::1]:1", "192.0.2.1:2", "192.0.2.2:2"] {
             discovery.announce(&listener, at(address), None);
         }
-        assert_eq!(urls(&discovery, false, "127.0.0.1"), ["ws://[::1]:1", "ws://[::1]:2"]);
+        assert_eq!(
+            urls(&discovery, false, "127.0.0.1"),
+            ["ws://[::1]:1", "ws://[::1]:2"]
+        );
         assert_eq!(urls(&discovery, false, "192.0.2.9"), ["ws://[::1]:2"]);
     }
 
@@ -189,7 +203,10 @@ mod tests {
         listener.public_url = Some("wss://relay.example".to_owned());
         discovery.announce(&listener, at("0.0.0.0:1"), None);
         for over_tls in [false, true] {
-            assert_eq!(urls(&discovery, over_tls, "192.0.2.1"), ["wss://relay.example"]);
+            assert_eq!(
+                urls(&discovery, over_tls, "192.0.2.1"),
+                ["wss://relay.example"]
+            );
         }
     }
 }

@@ -1,5 +1,10 @@
 //! The discovery document, as a browser gets it.
-#![allow(clippy::panic, clippy::expect_used, clippy::unwrap_used, reason = "a test that panics has failed")]
+#![allow(
+    clippy::panic,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test that panics has failed"
+)]
 
 mod common;
 
@@ -14,7 +19,10 @@ use serde_json::{Value, json};
 
 async fn ask(relay: &TestRelay, via: Via, headers: &str) -> Response {
     let mut wire = Wire::connect(relay, via).await;
-    wire.write(format!("GET /.well-known/intercessor HTTP/1.1\r\n{headers}\r\n")).await;
+    wire.write(format!(
+        "GET /.well-known/intercessor HTTP/1.1\r\n{headers}\r\n"
+    ))
+    .await;
     let response = wire.response().await;
     assert_eq!(response.status, 200);
     wire.ended().await;
@@ -28,7 +36,10 @@ async fn document(relay: &TestRelay, via: Via, host: &str) -> Value {
 
 fn urls(document: &Value) -> Vec<&str> {
     let transports = document["transports"].as_array().expect("a list");
-    transports.iter().map(|it| it["url"].as_str().expect("a URL")).collect()
+    transports
+        .iter()
+        .map(|it| it["url"].as_str().expect("a URL"))
+        .collect()
 }
 
 #[tokio::test]
@@ -62,7 +73,14 @@ async fn it_is_json_that_no_cache_keeps() {
 #[tokio::test]
 async fn urls_use_the_host_that_was_asked_for() {
     let relay = TestRelay::start(OPEN).await;
-    let port = |via| relay.address(via).rsplit(':').next().expect("a port").to_owned();
+    let port = |via| {
+        relay
+            .address(via)
+            .rsplit(':')
+            .next()
+            .expect("a port")
+            .to_owned()
+    };
     for (host, name) in [
         ("relay.example", "relay.example"),
         ("relay.example:9999", "relay.example"),
@@ -88,7 +106,10 @@ async fn where_a_whole_url_is_asked_for_its_host_counts() {
     wire.write("GET http://relay.example:1/.well-known/intercessor HTTP/1.1\r\nHost: other.example\r\n\r\n")
         .await;
     let response = wire.response().await;
-    assert!(response.body.contains("ws://relay.example:"), "{response:?}");
+    assert!(
+        response.body.contains("ws://relay.example:"),
+        "{response:?}"
+    );
     assert!(!response.body.contains("other.example"), "{response:?}");
 }
 
@@ -118,7 +139,10 @@ async fn a_public_url_stands_for_the_address_and_counts_as_what_it_says() {
         let mut urls = urls(&document);
         assert_eq!(urls.remove(0), "https://wt.example");
         urls.sort_unstable();
-        assert_eq!(urls, [&relay.url(Via::Wss, ""), "wss://relay.example/behind"]);
+        assert_eq!(
+            urls,
+            [&relay.url(Via::Wss, ""), "wss://relay.example/behind"]
+        );
     }
 }
 
@@ -126,7 +150,9 @@ async fn a_public_url_stands_for_the_address_and_counts_as_what_it_says() {
 async fn the_first_hash_is_that_of_the_certificate_which_is_shown() {
     let relay = TestRelay::start(OPEN).await;
     let document = document(&relay, Via::Ws, "127.0.0.1").await;
-    let hashes = document["transports"][0]["certificateHashes"].as_array().expect("a list");
+    let hashes = document["transports"][0]["certificateHashes"]
+        .as_array()
+        .expect("a list");
     let [current, next] = &hashes[..] else {
         panic!("the current one and the next: {hashes:?}");
     };
@@ -137,7 +163,10 @@ async fn the_first_hash_is_that_of_the_certificate_which_is_shown() {
         Trust::Hash(value.try_into().expect("32 bytes"))
     };
     let connect = async |trust| {
-        let options = Options { trust, ..Options::default() };
+        let options = Options {
+            trust,
+            ..Options::default()
+        };
         Peer::connect(&relay.url(Via::WebTransport, "/server"), options).await
     };
     let mut peer = connect(trust(current)).await.expect("the right hash");
@@ -180,8 +209,16 @@ async fn pages_of_the_allowed_origins_may_read_it_and_no_others() {
     for (origins, origin, told) in [
         ("", "", Some("*")),
         ("", "Origin: https://any.example\r\n", Some("*")),
-        (allowed, "Origin: https://app.example\r\n", Some("https://app.example")),
-        (allowed, "Origin: https://a.wild.example\r\n", Some("https://a.wild.example")),
+        (
+            allowed,
+            "Origin: https://app.example\r\n",
+            Some("https://app.example"),
+        ),
+        (
+            allowed,
+            "Origin: https://a.wild.example\r\n",
+            Some("https://a.wild.example"),
+        ),
         (allowed, "Origin: null\r\n", Some("null")),
         (allowed, "Origin: https://other.example\r\n", None),
         (allowed, "", None),
@@ -192,9 +229,15 @@ async fn pages_of_the_allowed_origins_may_read_it_and_no_others() {
         )
         .await;
         let response = ask(&relay, Via::Ws, &format!("Host: a\r\n{origin}")).await;
-        assert_eq!(response.header("access-control-allow-origin"), told, "{origin}");
+        assert_eq!(
+            response.header("access-control-allow-origin"),
+            told,
+            "{origin}"
+        );
         // What depends on the Origin says so, or a cache would give one page the answer to another.
-        let varies = response.header("vary").is_some_and(|it| it.eq_ignore_ascii_case("origin"));
+        let varies = response
+            .header("vary")
+            .is_some_and(|it| it.eq_ignore_ascii_case("origin"));
         assert_eq!(varies, told != Some("*"), "{origin}");
     }
 }

@@ -1,5 +1,10 @@
 //! The lanes of WebTransport beside the session stream: envelopes in streams of their own, and in datagrams.
-#![allow(clippy::panic, clippy::expect_used, clippy::unwrap_used, reason = "a test that panics has failed")]
+#![allow(
+    clippy::panic,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test that panics has failed"
+)]
 
 mod common;
 
@@ -35,7 +40,10 @@ async fn client_with(
     transport: TransportConfig,
 ) -> RawPeer {
     let path = format!("/client/{}{query}", server.id);
-    let client = RawPeer::connect_with(relay, &path, transport).await.greeted().await;
+    let client = RawPeer::connect_with(relay, &path, transport)
+        .await
+        .greeted()
+        .await;
     assert_eq!(server.expect("PEER_JOINED").await["id"], client.id);
     client
 }
@@ -75,7 +83,10 @@ async fn the_lane_that_an_envelope_came_in_on_does_not_matter() {
             assert_eq!(server.next().await, seen);
             client.independently(format!(" \r\n{text}\n\n")).await;
             assert_eq!(server.next().await, seen);
-            client.session.send_datagram(format!("\n{text} ").into()).expect("sent");
+            client
+                .session
+                .send_datagram(format!("\n{text} ").into())
+                .expect("sent");
             assert_eq!(server.next().await, seen);
         }
     }
@@ -86,7 +97,10 @@ async fn an_envelope_of_a_lane_is_alone_and_has_no_line_break_in_it() {
     let relay = relay("").await;
     let mut server = relay.server(Via::Ws).await;
     let client = client(&relay, &mut server, "").await;
-    let pretty = format!("{{\n\"to\": \"{}\",\n\"type\": \"IND\",\n\"message\": {{\n}}\n}}", client.id);
+    let pretty = format!(
+        "{{\n\"to\": \"{}\",\n\"type\": \"IND\",\n\"message\": {{\n}}\n}}",
+        client.id
+    );
     server.send_text(&pretty).await;
     let accepted = timeout(PATIENCE, client.session.accept_uni()).await;
     let mut stream = accepted.expect("in time").expect("a stream");
@@ -119,7 +133,9 @@ async fn a_peer_that_asks_for_ordered_gets_everything_on_its_session_stream() {
             client.expect(kind).await;
         }
         // What it sends itself is read from every lane all the same.
-        client.independently(envelope(&server.id, "ORD", json!({}))).await;
+        client
+            .independently(envelope(&server.id, "ORD", json!({})))
+            .await;
         server.expect("ORD").await;
         drop(client);
         server.expect("PEER_GONE").await;
@@ -144,7 +160,10 @@ async fn a_peer_that_takes_no_datagrams_gets_them_as_independent() {
     transport.datagram_receive_buffer_size(None);
     let client = client_with(&relay, &mut server, "", transport).await;
     server.tell(&client.id, "DGRAM", json!({})).await;
-    assert_eq!(client.independent().await, from(&server.id, "DGRAM", json!({})));
+    assert_eq!(
+        client.independent().await,
+        from(&server.id, "DGRAM", json!({}))
+    );
 }
 
 #[tokio::test]
@@ -157,7 +176,9 @@ async fn only_sixteen_incoming_streams_are_open_at_once() {
         open.push(client.unfinished("{").await);
     }
     // Whole, but the seventeenth; and there is an end to what may be opened.
-    client.independently(envelope(&server.id, "IND", json!({ "n": 17 }))).await;
+    client
+        .independently(envelope(&server.id, "IND", json!({ "n": 17 })))
+        .await;
     let mut unused = Vec::new();
     while let Some(stream) = quinn::Connection::open_uni(&client.session).now_or_never() {
         unused.push(stream.expect("a stream"));
@@ -167,7 +188,10 @@ async fn only_sixteen_incoming_streams_are_open_at_once() {
     server.expect("ORD").await;
     let text = envelope(&server.id, "IND", json!({ "n": 1 }));
     let mut first = open.remove(0);
-    first.write_all(&text.as_bytes()[1..]).await.expect("written");
+    first
+        .write_all(&text.as_bytes()[1..])
+        .await
+        .expect("written");
     first.finish().expect("finished");
     assert_eq!(server.expect("IND").await["n"], 1);
     assert_eq!(server.expect("IND").await["n"], 17);
@@ -179,11 +203,20 @@ async fn a_stream_that_stays_unfinished_is_stopped_and_nothing_else_suffers() {
     let mut server = relay.server(Via::Ws).await;
     let mut client = client(&relay, &mut server, "").await;
     let slow = client.unfinished(r#"{"to":"#).await;
-    client.independently(envelope(&server.id, "IND", json!({}))).await;
+    client
+        .independently(envelope(&server.id, "IND", json!({})))
+        .await;
     server.expect("IND").await;
     let stopped = timeout(PATIENCE, slow.stopped()).await;
-    assert!(stopped.expect("stopped in time").expect("no break").is_some());
-    client.independently(envelope(&server.id, "IND", json!({}))).await;
+    assert!(
+        stopped
+            .expect("stopped in time")
+            .expect("no break")
+            .is_some()
+    );
+    client
+        .independently(envelope(&server.id, "IND", json!({})))
+        .await;
     server.expect("IND").await;
     client.tell(&server.id, "ORD", json!({})).await;
     server.expect("ORD").await;
@@ -198,7 +231,9 @@ async fn a_stream_that_its_sender_gives_up_costs_nothing() {
         let mut stream = client.unfinished("{").await;
         stream.reset(7).expect("reset");
     }
-    client.independently(envelope(&server.id, "IND", json!({}))).await;
+    client
+        .independently(envelope(&server.id, "IND", json!({})))
+        .await;
     server.expect("IND").await;
     client.tell("0", "NOTHING", json!({})).await;
     client.expect("ERROR").await;
@@ -207,13 +242,17 @@ async fn a_stream_that_its_sender_gives_up_costs_nothing() {
 #[tokio::test]
 async fn before_hello_only_the_session_stream_is_read() {
     let relay = TestRelay::start(&format!("{PASSPHRASES}{LANES}")).await;
-    let session = request(&relay, "/server", |it| it).await.expect("a session");
+    let session = request(&relay, "/server", |it| it)
+        .await
+        .expect("a session");
     let mut server = RawPeer::open(session).await;
     // Anything but a LOGIN would end it, if it were read.
     let early = r#"{"to":"0","type":"EARLY","message":{},"ref":"early"}"#;
     server.session.send_datagram(early.into()).expect("sent");
     server.independently(early).await;
-    server.tell("0", "LOGIN", json!({ "passphrase": "open sesame" })).await;
+    server
+        .tell("0", "LOGIN", json!({ "passphrase": "open sesame" }))
+        .await;
     let mut server = server.greeted().await;
     // The datagram was kept as well: nothing was lost here.
     for _ in 0..2 {
@@ -274,7 +313,8 @@ async fn independent_envelopes_that_nobody_reads_hold_up_no_other_lane() {
 
 #[tokio::test]
 async fn what_waits_on_any_lane_counts_in_the_queue() {
-    let relay = relay("limits: { outbound_queue: { messages: 40 } }\ntimeouts: { drain: 100ms }\n").await;
+    let relay =
+        relay("limits: { outbound_queue: { messages: 40 } }\ntimeouts: { drain: 100ms }\n").await;
     let mut server = relay.server(Via::Ws).await;
     let mut transport = TransportConfig::default();
     transport.max_concurrent_uni_streams(VarInt::from_u32(4));
@@ -319,12 +359,16 @@ async fn handled(peer: &mut RawPeer) {
 #[tokio::test]
 #[ignore = "a session that cannot be drained is closed without its code yet"]
 async fn a_peer_that_does_not_read_gets_the_close_code_all_the_same() {
-    let relay = relay("limits: { outbound_queue: { messages: 10 } }\ntimeouts: { drain: 100ms }\n").await;
+    let relay =
+        relay("limits: { outbound_queue: { messages: 10 } }\ntimeouts: { drain: 100ms }\n").await;
     let mut server = relay.server(Via::Ws).await;
     let client = client_with(&relay, &mut server, "", narrow(4096)).await;
     for _ in 0..100 {
         server.tell(&client.id, "ORD", kilobyte()).await;
     }
     server.expect("PEER_GONE").await;
-    assert_eq!(common::webtransport::closed_with(&client.session).await.0, 4508);
+    assert_eq!(
+        common::webtransport::closed_with(&client.session).await.0,
+        4508
+    );
 }

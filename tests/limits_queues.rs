@@ -4,7 +4,7 @@
 mod common;
 
 use common::{
-    EVERY_TRANSPORT, OPEN, PATIENCE, TestPeer, TestRelay, Via, every_pair,
+    EVERY_TRANSPORT, OPEN, PATIENCE, TestPeer, TestRelay, Via,
     raw::{FIN, TEXT, Wire, frame},
     webtransport::RawPeer,
 };
@@ -70,9 +70,9 @@ async fn numbers(peer: &mut TestPeer) -> (u64, Value) {
 #[tokio::test]
 async fn a_client_that_reads_nothing_is_closed_and_all_others_are_served() {
     let relay = relay(SHORT_QUEUE).await;
-    for (of_server, of_client) in every_pair() {
-        let (mut server, mut slow) = relay.pair(of_server, of_client).await;
-        let mut quick = relay.client(of_client, &mut server).await;
+    for via in EVERY_TRANSPORT {
+        let (mut server, mut slow) = relay.pair(Via::Ws, via).await;
+        let mut quick = relay.client(Via::Ws, &mut server).await;
         let gone = loop {
             server.tell("*", "T", large(0)).await;
             quick.expect("T").await;
@@ -100,8 +100,8 @@ async fn a_client_that_reads_nothing_is_closed_and_all_others_are_served() {
 #[tokio::test]
 async fn who_sends_to_a_client_that_is_too_slow_is_told_that_it_has_gone() {
     let relay = relay(SHORT_QUEUE).await;
-    for (of_server, of_client) in every_pair() {
-        let (mut server, mut slow) = relay.pair(of_server, of_client).await;
+    for via in EVERY_TRANSPORT {
+        let (mut server, mut slow) = relay.pair(Via::Wss, via).await;
         let (sent, told) = flood(&mut server, &slow.id.clone(), "T").await;
         assert_eq!(told["type"], "PEER_GONE", "{told}");
         let (arrived, bye) = numbers(&mut slow).await;
@@ -114,9 +114,9 @@ async fn who_sends_to_a_client_that_is_too_slow_is_told_that_it_has_gone() {
 #[tokio::test]
 async fn a_server_that_reads_nothing_refuses_messages_and_clients_and_misses_nobodys_leaving() {
     let relay = relay(SHORT_QUEUE).await;
-    for (of_server, of_client) in every_pair() {
-        let (mut server, mut client) = relay.pair(of_server, of_client).await;
-        let leaving = relay.client(of_client, &mut server).await;
+    for via in EVERY_TRANSPORT {
+        let (mut server, mut client) = relay.pair(via, Via::Ws).await;
+        let leaving = relay.client(Via::Ws, &mut server).await;
         let path = format!("/client/{}", server.id);
         // The system may take some more from the queue after it was full, so it is filled until one was turned away.
         let mut sent = Vec::new();
@@ -126,7 +126,7 @@ async fn a_server_that_reads_nothing_refuses_messages_and_clients_and_misses_nob
             let (taken, told) = flood(&mut client, &to, "T").await;
             assert_eq!(told["message"]["code"], "TOO_SLOW", "{told}");
             sent.push(taken);
-            let mut late = relay.peer(of_client, &path).await;
+            let mut late = relay.peer(Via::WebTransport, &path).await;
             match late.event().await {
                 Event::Envelope(hello) if hello.contains("HELLO") => joined.push(late),
                 Event::Envelope(bye) => {
@@ -159,7 +159,7 @@ async fn a_server_that_reads_nothing_refuses_messages_and_clients_and_misses_nob
 #[tokio::test]
 async fn what_may_be_dropped_is_dropped_silently_where_the_queue_is_full() {
     // More than any system keeps for a peer that does not read.
-    const MANY: u64 = 500;
+    const MANY: u64 = 250;
     let relay = relay(SHORT_QUEUE).await;
     for via in EVERY_TRANSPORT {
         let (mut server, mut client) = relay.pair(via, via).await;

@@ -1,5 +1,10 @@
 //! WebSocket (RFC 6455) to the letter, with frames made by hand.
-#![allow(clippy::panic, clippy::expect_used, clippy::unwrap_used, reason = "a test that panics has failed")]
+#![allow(
+    clippy::panic,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test that panics has failed"
+)]
 
 mod common;
 
@@ -104,7 +109,10 @@ async fn a_message_over_the_limit_is_1009_in_one_frame_or_in_many() {
     for via in BOTH {
         let text = sized(LIMIT + 1);
         closed_by(&relay, via, &masked(FIN | TEXT, &text), 1009).await;
-        let halves = [masked(TEXT, &text[..LIMIT / 2]), masked(FIN | CONTINUATION, &text[LIMIT / 2..])];
+        let halves = [
+            masked(TEXT, &text[..LIMIT / 2]),
+            masked(FIN | CONTINUATION, &text[LIMIT / 2..]),
+        ];
         closed_by(&relay, via, &halves.concat(), 1009).await;
         // Fragments that never end, and a frame of which only the header has come.
         let endless = [masked(TEXT, &text[..LIMIT]), masked(CONTINUATION, "x")];
@@ -131,8 +139,14 @@ async fn a_protocol_violation_is_1002() {
         ("a pong in fragments", masked(PONG, "")),
         ("a close in fragments", masked(CLOSE, "")),
         ("a large ping", masked(FIN | PING, [0; 126])),
-        ("a continuation of nothing", masked(FIN | CONTINUATION, &text)),
-        ("a message within another", [masked(TEXT, "{"), masked(FIN | TEXT, &text)].concat()),
+        (
+            "a continuation of nothing",
+            masked(FIN | CONTINUATION, &text),
+        ),
+        (
+            "a message within another",
+            [masked(TEXT, "{"), masked(FIN | TEXT, &text)].concat(),
+        ),
         ("half a close code", masked(FIN | CLOSE, [3])),
     ];
     for via in BOTH {
@@ -278,7 +292,8 @@ async fn what_a_peer_sent_before_its_close_arrives_before_peer_gone() {
         wire.hello().await;
         server.expect("PEER_JOINED").await;
         let last = format!(r#"{{"to":"{}","type":"LAST","message":{{}}}}"#, server.id);
-        wire.write([masked(FIN | TEXT, last), masked(FIN | CLOSE, "")].concat()).await;
+        wire.write([masked(FIN | TEXT, last), masked(FIN | CLOSE, "")].concat())
+            .await;
         drop(wire);
         server.expect("LAST").await;
         server.expect("PEER_GONE").await;
@@ -314,7 +329,9 @@ async fn a_peer_that_goes_on_writing_while_it_is_kicked_gets_the_last_words() {
         wire.text(sized(100)).await;
         answered(&mut wire).await;
         wire.text(sized(100)).await;
-        server.tell("0", "KICK", serde_json::json!({ "id": id })).await;
+        server
+            .tell("0", "KICK", serde_json::json!({ "id": id }))
+            .await;
         server.expect("PEER_JOINED").await;
         server.expect("PEER_GONE").await;
         flood(&mut wire).await;

@@ -1,5 +1,10 @@
 //! The session stream of WebTransport: lines both ways, and every way to end.
-#![allow(clippy::panic, clippy::expect_used, clippy::unwrap_used, reason = "a test that panics has failed")]
+#![allow(
+    clippy::panic,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test that panics has failed"
+)]
 
 mod common;
 
@@ -39,14 +44,22 @@ async fn hello_is_the_first_line_and_each_envelope_is_one() {
     let relay = TestRelay::start(OPEN).await;
     let mut peer = RawPeer::connect(&relay, "/server").await;
     let hello = peer.line().await.expect("a line");
-    assert!(hello.starts_with(r#"{"from":"0","type":"HELLO","message":{"id":""#), "{hello}");
+    assert!(
+        hello.starts_with(r#"{"from":"0","type":"HELLO","message":{"id":""#),
+        "{hello}"
+    );
 }
 
 #[tokio::test]
 async fn lines_may_come_split_and_several_at_once() {
     let relay = TestRelay::start(OPEN).await;
     let (mut server, mut client) = pair(&relay).await;
-    let line = |n: u32| format!("{}\n", envelope(&server.id, "N", json!({ "n": n, "é": "é" })));
+    let line = |n: u32| {
+        format!(
+            "{}\n",
+            envelope(&server.id, "N", json!({ "n": n, "é": "é" }))
+        )
+    };
     let texts = [line(0), line(1), line(2)];
     for byte in texts[0].bytes() {
         client.write([byte]).await;
@@ -67,7 +80,9 @@ async fn crlf_and_white_space_are_fine_and_empty_lines_are_ignored() {
     let relay = TestRelay::start(OPEN).await;
     let (mut server, mut client) = pair(&relay).await;
     let text = envelope(&server.id, "N", json!({}));
-    client.write(format!("\n\r\n \t\r\n{text}\r\n\n\n \t{text} \t\n\r\n")).await;
+    client
+        .write(format!("\n\r\n \t\r\n{text}\r\n\n\n \t{text} \t\n\r\n"))
+        .await;
     server.expect("N").await;
     server.expect("N").await;
     // An empty line would have been answered by an ERROR before this one.
@@ -98,7 +113,14 @@ async fn every_clean_end_makes_peer_gone_at_once() {
     let relay = TestRelay::start(OPEN).await;
     let mut server = relay.server(Via::Ws).await;
     // Far sooner than a silent connection would be given up: that takes longer than a test waits.
-    for end in ["fin", "session 0", "session 1000", "h3 no error", "quic 0", "quic 1000"] {
+    for end in [
+        "fin",
+        "session 0",
+        "session 1000",
+        "h3 no error",
+        "quic 0",
+        "quic 1000",
+    ] {
         let mut client = client(&relay, &mut server).await;
         let quic = |code: u32| quinn::Connection::close(&client.session, code.into(), b"");
         match end {
@@ -133,7 +155,9 @@ async fn what_a_peer_sent_before_it_left_arrives_before_peer_gone() {
     for end in ["fin", "session"] {
         let mut client = client(&relay, &mut server).await;
         for n in 0..5 {
-            client.tell(&server.id, "LAST", json!({ "n": n, "text": text })).await;
+            client
+                .tell(&server.id, "LAST", json!({ "n": n, "text": text }))
+                .await;
         }
         match end {
             "fin" => client.send.finish().expect("finished"),
@@ -150,9 +174,13 @@ async fn what_a_peer_sent_before_it_left_arrives_before_peer_gone() {
 async fn a_line_may_have_exactly_as_many_bytes_as_the_limit_and_no_more() {
     let relay = TestRelay::start(&format!("{OPEN}limits: {{ message_bytes: {LIMIT} }}\n")).await;
     let (mut server, mut client) = pair(&relay).await;
-    client.write(format!("{}\n", sized(&server.id, LIMIT))).await;
+    client
+        .write(format!("{}\n", sized(&server.id, LIMIT)))
+        .await;
     server.expect("SIZED").await;
-    client.write(format!("{}\n", sized(&server.id, LIMIT + 1))).await;
+    client
+        .write(format!("{}\n", sized(&server.id, LIMIT + 1)))
+        .await;
     client.closed(1009).await;
     server.expect("PEER_GONE").await;
     // One without an end is not waited for.
@@ -212,7 +240,9 @@ async fn the_relay_ends_a_session_with_bye_fin_and_the_code() {
     let relay = TestRelay::start(OPEN).await;
     let (mut server, mut client) = pair(&relay).await;
     let reason = "é".repeat(100);
-    server.tell("0", "KICK", json!({ "id": client.id, "reason": reason })).await;
+    server
+        .tell("0", "KICK", json!({ "id": client.id, "reason": reason }))
+        .await;
     let bye = client.closed(4403).await;
     let reason = bye["reason"].as_str().expect("a reason");
     assert!(reason.len() <= 123 && reason.len() > 100, "{reason}");
@@ -234,7 +264,9 @@ async fn a_peer_that_reads_its_goodbye_late_gets_it_whole() {
     let (mut server, mut client) = pair(&relay).await;
     let text = "x".repeat(1000);
     for _ in 0..100 {
-        server.tell(&client.id, "MANY", json!({ "text": text })).await;
+        server
+            .tell(&client.id, "MANY", json!({ "text": text }))
+            .await;
     }
     server.tell("0", "KICK", json!({ "id": client.id })).await;
     server.expect("PEER_GONE").await;
@@ -252,5 +284,7 @@ async fn a_peer_that_stops_the_session_stream_is_gone_for_its_room() {
     // The relay notices when it next writes.
     server.tell(&client.id, "ANY", json!({})).await;
     server.expect("PEER_GONE").await;
-    timeout(PATIENCE, client.session.closed()).await.expect("closed in time");
+    timeout(PATIENCE, client.session.closed())
+        .await
+        .expect("closed in time");
 }

@@ -266,6 +266,11 @@ impl Transmit for Sender {
         self.close(close.code, &close.reason).await.and(said)
     }
 
+    fn cut(&mut self, close: &Close) {
+        self.session
+            .close(u32::from(close.code), close.reason.as_bytes());
+    }
+
     async fn hang_up(&mut self) -> io::Result<()> {
         self.close(1000, "").await
     }
@@ -306,12 +311,23 @@ mod tests {
         let local = SessionError::ConnectionError(ConnectionError::LocallyClosed);
         let http3 = web_transport_quinn::proto::error_to_http3;
         for clean in [0, 1000, 0x100, http3(0), http3(1000)] {
-            assert_eq!(end_by(Some(&closed_by_peer(clean)), &local), End::Clean, "{clean}");
+            assert_eq!(
+                end_by(Some(&closed_by_peer(clean)), &local),
+                End::Clean,
+                "{clean}"
+            );
         }
         for broken in [1, 4000, 0x102, http3(1), http3(0x100), http3(4000)] {
-            assert_eq!(end_by(Some(&closed_by_peer(broken)), &local), End::Broken, "{broken}");
+            assert_eq!(
+                end_by(Some(&closed_by_peer(broken)), &local),
+                End::Broken,
+                "{broken}"
+            );
         }
-        assert_eq!(end_by(Some(&ConnectionError::TimedOut), &local), End::Broken);
+        assert_eq!(
+            end_by(Some(&ConnectionError::TimedOut), &local),
+            End::Broken
+        );
         assert_eq!(end_by(Some(&ConnectionError::Reset), &local), End::Broken);
     }
 
