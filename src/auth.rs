@@ -6,6 +6,7 @@
 use std::{
     collections::{HashMap, HashSet},
     num::NonZeroUsize,
+    sync::Arc,
     time::Duration,
 };
 
@@ -22,6 +23,7 @@ use crate::{
     config::{Entry, FailedLogins, IdStyle, Servers},
     ids::PeerId,
     room::ServerId,
+    schema,
 };
 
 /// With more entries than this a login must name its own.
@@ -64,9 +66,9 @@ impl Credentials {
         })
     }
 
-    /// Out of the message of a LOGIN. `None` where it is none.
+    /// Out of the message of a LOGIN. `None` where it is none, or has a member twice.
     pub fn from_login(message: &str) -> Option<Self> {
-        serde_json::from_str(message).ok()
+        Self::deserialize(schema::parse_message(message).ok()?).ok()
     }
 }
 
@@ -85,8 +87,8 @@ pub enum LoginError {
 
 /// The desk where logins are checked.
 pub struct Logins {
-    checks: Semaphore,
-    queue: Semaphore,
+    checks: Arc<Semaphore>,
+    queue: Arc<Semaphore>,
     failures: Mutex<Failures>,
     /// Keyed digests of passphrases that were right, so that a server which comes back does not wait.
     remembered: Mutex<HashSet<[u8; 32]>>,
@@ -99,8 +101,8 @@ impl Default for Logins {
         // Half of the cores at most, so that relaying goes on beside a storm of logins.
         let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         Self {
-            checks: Semaphore::new((cores / 2).clamp(1, 4)),
-            queue: Semaphore::new(MAX_WAITING),
+            checks: Arc::new(Semaphore::new((cores / 2).clamp(1, 4))),
+            queue: Arc::new(Semaphore::new(MAX_WAITING)),
             failures: Mutex::default(),
             remembered: Mutex::default(),
             mac: Hmac::<Sha256>::new(&rand::random::<[u8; 64]>().into()),
@@ -111,7 +113,7 @@ impl Default for Logins {
 impl Logins {
     /// Checks a login from `address`, and says which id the server gets.
     pub async fn check(
-        &self,
+        self: &Arc<Self>,
         servers: &Servers,
         ids: &IdStyle,
         bound: Option<FailedLogins>,
@@ -126,24 +128,30 @@ impl Logins {
         if let Some(entry) = self.recall(&candidates, &credentials) {
             return Ok(server_id(entry, ids));
         }
-        let _place = self.queue.try_acquire().map_err(|_| LoginError::Busy)?;
-        let _turn = self.checks.acquire().await.map_err(|_| LoginError::Busy)?;
+        let place = Arc::clone(&self.queue).try_acquire_owned();
+        let place = place.map_err(|_| LoginError::Busy)?;
+        let turn = Arc::clone(&self.checks).acquire_owned().await;
+        let turn = turn.map_err(|_| LoginError::Busy)?;
         // Others of this address may have failed while this one waited.
         self.look_at_failures(bound, address)?;
         let Some(candidates) = candidates else {
             self.fail(bound, address);
             return Err(LoginError::NameNeeded);
         };
-        match verify(candidates, credentials).await {
-            Some((entry, credentials)) => {
-                self.remember(&entry, &credentials);
-                Ok(server_id(&entry, ids))
+        // Whoever goes away in the middle of a check has not taken it back: it keeps its turn until it is done, and
+        // counts where it fails.
+        let logins = Arc::clone(self);
+        let check = move || {
+            let _held = (place, turn);
+            let entry = first_match(candidates, &credentials);
+            match &entry {
+                Some(entry) => logins.remember(entry, &credentials),
+                None => logins.fail(bound, address),
             }
-            None => {
-                self.fail(bound, address);
-                Err(LoginError::Wrong)
-            }
-        }
+            entry
+        };
+        let entry = tokio::task::spawn_blocking(check).await.ok().flatten();
+        entry.map(|entry| server_id(&entry, ids)).ok_or(LoginError::Wrong)
     }
 
     /// How long this address has to wait before a login of it is looked at.
@@ -250,18 +258,12 @@ impl Candidate {
     }
 }
 
-async fn verify(
-    candidates: Vec<Candidate>,
-    credentials: Credentials,
-) -> Option<(Entry, Credentials)> {
-    let check = move || {
-        let passphrase = credentials.passphrase.expose_secret();
-        let found = candidates
-            .into_iter()
-            .find(|candidate| candidate.entry.hash.verify(passphrase) && candidate.real);
-        found.map(|candidate| (candidate.entry, credentials))
-    };
-    tokio::task::spawn_blocking(check).await.ok().flatten()
+fn first_match(candidates: Vec<Candidate>, credentials: &Credentials) -> Option<Entry> {
+    let passphrase = credentials.passphrase.expose_secret();
+    candidates
+        .into_iter()
+        .find(|candidate| candidate.entry.hash.verify(passphrase) && candidate.real)
+        .map(|candidate| candidate.entry)
 }
 
 fn server_id(entry: &Entry, ids: &IdStyle) -> ServerId {

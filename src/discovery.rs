@@ -1,6 +1,9 @@
 //! The discovery document: how a browser that knows one address of the relay finds its transports.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use parking_lot::RwLock;
@@ -50,19 +53,18 @@ struct CertificateHash {
 }
 
 impl Discovery {
-    /// Adds a listener that is bound to this port.
+    /// Adds a listener under one of the addresses that it is bound to.
     pub fn announce(
         &self,
         listener: &Listener,
-        port: u16,
-        loopback: bool,
+        address: SocketAddr,
         identity: Option<Arc<Identity>>,
     ) {
         let announced = Announced {
             transport: listener.transport,
             secure: listener.tls != Tls::Off,
-            loopback,
-            port,
+            loopback: address.ip().to_canonical().is_loopback(),
+            port: address.port(),
             public_url: listener.public_url.clone(),
             identity,
         };
@@ -76,9 +78,9 @@ impl Discovery {
     pub fn document(&self, host: &str, over_tls: bool, from: IpAddr) -> String {
         let mut transports = Vec::new();
         for listener in self.listeners.read().iter() {
-            let hidden = (over_tls && !listener.secure)
-                || (listener.loopback && !from.to_canonical().is_loopback());
             let offer = listener.offer(host);
+            let hidden = (over_tls && offer.url.starts_with("ws://"))
+                || (listener.loopback && !from.to_canonical().is_loopback());
             if !hidden && !transports.contains(&offer) {
                 transports.push(offer);
             }
@@ -104,7 +106,10 @@ impl Announced {
             .clone()
             .unwrap_or_else(|| format!("{scheme}://{host}:{}", self.port));
         // Browsers pin a certificate for WebTransport only.
-        let identity = self.identity.as_ref().filter(|_| self.transport == Transport::WebTransport);
+        let identity = self
+            .identity
+            .as_ref()
+            .filter(|_| self.transport == Transport::WebTransport);
         let pinned = identity.map(|identity| identity.pinned());
         Offer {
             kind,
@@ -149,13 +154,26 @@ mod tests {
         transports.iter().map(url).collect()
     }
 
+    fn at(address: &str) -> SocketAddr {
+        address.parse().expect("an address")
+    }
+
     #[test]
     fn transports_come_in_the_order_to_try_them_and_only_where_they_can_be_reached() {
         let discovery = Discovery::default();
         let pem = Tls::SelfSigned(vec!["localhost".to_owned()]);
-        discovery.announce(&listener(Transport::WebSocket, Tls::Off), 1, true, None);
-        discovery.announce(&listener(Transport::WebSocket, pem.clone()), 2, false, None);
-        discovery.announce(&listener(Transport::WebTransport, pem.clone()), 3, false, None);
+        let plain = listener(Transport::WebSocket, Tls::Off);
+        discovery.announce(&plain, at("127.0.0.1:1"), None);
+        discovery.announce(
+            &listener(Transport::WebSocket, pem.clone()),
+            at("[::]:2"),
+            None,
+        );
+        discovery.announce(
+            &listener(Transport::WebTransport, pem),
+            at("0.0.0.0:3"),
+            None,
+        );
         assert_eq!(
             urls(&discovery, false, "::ffff:127.0.0.1"),
             ["https://[::1]:3", "wss://[::1]:2", "ws://[::1]:1"]
@@ -165,11 +183,30 @@ mod tests {
     }
 
     #[test]
+    fn each_port_of_a_listener_is_told_once_and_where_it_can_be_reached() {
+        let discovery = Discovery::default();
+        let listener = listener(Transport::WebSocket, Tls::Off);
+        for address in ["127.0.0.1:1", "[::1]:1", "192.0.2.1:2", "192.0.2.2:2"] {
+            discovery.announce(&listener, at(address), None);
+        }
+        assert_eq!(
+            urls(&discovery, false, "127.0.0.1"),
+            ["ws://[::1]:1", "ws://[::1]:2"]
+        );
+        assert_eq!(urls(&discovery, false, "192.0.2.9"), ["ws://[::1]:2"]);
+    }
+
+    #[test]
     fn a_public_url_stands_for_the_address() {
         let discovery = Discovery::default();
         let mut listener = listener(Transport::WebSocket, Tls::Off);
         listener.public_url = Some("wss://relay.example".to_owned());
-        discovery.announce(&listener, 1, false, None);
-        assert_eq!(urls(&discovery, false, "192.0.2.1"), ["wss://relay.example"]);
+        discovery.announce(&listener, at("0.0.0.0:1"), None);
+        for over_tls in [false, true] {
+            assert_eq!(
+                urls(&discovery, over_tls, "192.0.2.1"),
+                ["wss://relay.example"]
+            );
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! What all sessions of a process share.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -30,7 +30,7 @@ pub struct Hub {
     /// What waits in all queues.
     pub budget: Arc<Budget>,
     /// Where logins are checked.
-    pub logins: Logins,
+    pub logins: Arc<Logins>,
     /// Sessions that can be resumed, and those that wait for it.
     pub parking: Parking,
     /// Counts connections.
@@ -51,12 +51,17 @@ impl Hub {
             rooms: Rooms::default(),
             budget: Arc::new(budget),
             policy: ArcSwap::from_pointee(policy),
-            logins: Logins::default(),
+            logins: Arc::default(),
             parking: Parking::default(),
             gate: Arc::default(),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
         }
+    }
+
+    /// How long an ending session may take to write what it still has.
+    pub fn patience(&self) -> Duration {
+        self.policy.load().timeouts.drain
     }
 
     /// A place for a connection that was just accepted; `None`: it is to be closed unheard.

@@ -45,7 +45,11 @@ enum Sockets {
 
 impl Bound {
     /// Binds all addresses of a listener. The error is a sentence for the operator.
-    pub fn bind(listener: &Listener, timeouts: &Timeouts, message_bytes: usize) -> Result<Self, String> {
+    pub fn bind(
+        listener: &Listener,
+        timeouts: &Timeouts,
+        message_bytes: usize,
+    ) -> Result<Self, String> {
         let identity = Identity::load(&listener.tls, SystemTime::now())?.map(Arc::new);
         let sockets = bind_all(listener)?;
         let addresses = sockets
@@ -94,10 +98,8 @@ impl Bound {
 
     /// Lets discovery know of this listener.
     pub fn announce(&self, discovery: &Discovery) {
-        let loopback = self.addresses.iter().all(|it| it.ip().to_canonical().is_loopback());
-        if let Some(first) = self.addresses.first() {
-            let identity = self.identity.clone();
-            discovery.announce(&self.listener, first.port(), loopback, identity);
+        for address in &self.addresses {
+            discovery.announce(&self.listener, *address, self.identity.clone());
         }
     }
 
@@ -112,7 +114,8 @@ impl Bound {
             }
             Sockets::Quic(endpoints) => {
                 for endpoint in endpoints {
-                    let accept = quic::accept(Arc::clone(hub), Arc::clone(&self.listener), endpoint);
+                    let accept =
+                        quic::accept(Arc::clone(hub), Arc::clone(&self.listener), endpoint);
                     hub.tasks.spawn(accept);
                 }
             }
@@ -154,7 +157,9 @@ fn describe(transport: Transport, address: SocketAddr, error: &io::Error) -> Str
         Transport::WebTransport => "UDP",
     };
     let help = match error.kind() {
-        io::ErrorKind::AddrInUse => "another program listens there: stop it, or choose another port",
+        io::ErrorKind::AddrInUse => {
+            "another program listens there: stop it, or choose another port"
+        }
         io::ErrorKind::AddrNotAvailable => "this machine has no such address",
         io::ErrorKind::PermissionDenied => {
             "the system allows it to root only: choose a port from 1024 on, or give the program CAP_NET_BIND_SERVICE"

@@ -82,6 +82,8 @@ pub struct Budget {
     kept_bytes: AtomicUsize,
     total: AtomicUsize,
     queued: AtomicUsize,
+    /// Some of all of it was given back.
+    freed: Notify,
 }
 
 impl Budget {
@@ -95,11 +97,8 @@ impl Budget {
             kept_bytes: AtomicUsize::new(kept.bytes),
             total: AtomicUsize::new(total),
             queued: AtomicUsize::new(0),
+            freed: Notify::new(),
         }
-    }
-
-    fn release(&self, bytes: usize) {
-        self.queued.fetch_sub(bytes, Relaxed);
     }
 
     /// Holds what is kept to its bound. Returns the bytes that were let go.
@@ -116,6 +115,11 @@ impl Budget {
     /// The bytes that wait in all outboxes.
     pub fn queued(&self) -> usize {
         self.queued.load(Relaxed)
+    }
+
+    fn give_back(&self, bytes: usize) {
+        self.queued.fetch_sub(bytes, Relaxed);
+        self.freed.notify_waiters();
     }
 }
 
@@ -280,7 +284,7 @@ impl Outbox {
         let lost = state.bytes - bytes - writing.bytes;
         state.messages = messages;
         state.bytes = bytes;
-        self.budget.release(lost);
+        self.budget.give_back(lost);
         drop(state);
         self.room.notify_waiters();
     }
@@ -309,7 +313,7 @@ impl Outbox {
         while kept.before < received {
             freed += kept.let_go();
         }
-        self.budget.release(freed);
+        self.budget.give_back(freed);
         Ok(())
     }
 
@@ -374,9 +378,16 @@ impl Outbox {
     pub async fn notify_when_free(&self, text: Text) -> Result<(), Refused> {
         loop {
             let room = self.room.notified();
+            let freed = self.budget.freed.notified();
             match self.notify(text.clone()) {
-                Err(Refused::Full) => room.await,
+                Err(Refused::Full) => {}
                 done => return done.map(|_| ()),
+            }
+            // Whose own queue is full is not woken by what others send.
+            let full = self.is_full(&self.state.lock(), text.len());
+            tokio::select! {
+                () = room => {}
+                () = freed, if !full => {}
             }
         }
     }
@@ -397,7 +408,7 @@ impl Outbox {
         drop(state);
         self.closing.notify_one();
         self.room.notify_waiters();
-        self.lanes.iter().for_each(Notify::notify_one);
+        self.lanes[Lane::Ordered as usize].notify_one();
         true
     }
 
@@ -414,8 +425,8 @@ impl Outbox {
     }
 
     /// Waits until a lane has something to send, and moves it to `batch`: about `bytes` at most. What is in
-    /// a batch counts as waiting until [`Outbox::sent`]. A close is told to the ordered lane once all lanes are empty,
-    /// to another as soon as it is empty itself.
+    /// a batch counts as waiting until [`Outbox::sent`]. A close is told to the ordered lane only, once everything on
+    /// all lanes is sent: until then one lane may still hand over to another.
     pub async fn next(&self, lane: Lane, batch: &mut Vec<Text>, bytes: usize) -> Next {
         loop {
             if let Some(next) = self.take(lane, batch, bytes) {
@@ -434,11 +445,8 @@ impl Outbox {
         if !batch.is_empty() {
             return Some(Next::Batch);
         }
-        let empty = match lane {
-            Lane::Ordered => state.messages == 0,
-            _ => state.queues[lane as usize].is_empty(),
-        };
-        state.close.clone().filter(|_| empty).map(Next::Close)
+        let all_sent = lane == Lane::Ordered && state.messages == 0;
+        state.close.clone().filter(|_| all_sent).map(Next::Close)
     }
 
     /// HELLO, then what this connection has to send again, then an acknowledgement, then what waits.
@@ -471,7 +479,7 @@ impl Outbox {
                 kept.bytes += text.len();
                 kept.texts.push_back(text.clone());
                 kept.next += 1;
-                self.budget.release(self.budget.bound(kept));
+                self.budget.give_back(self.budget.bound(kept));
             }
             batch.push(text);
         }
@@ -491,7 +499,7 @@ impl Outbox {
         state.messages -= messages;
         state.bytes -= bytes;
         if lane != Lane::Ordered || state.kept.is_none() {
-            self.budget.release(bytes);
+            self.budget.give_back(bytes);
         }
         if lane == Lane::Ordered {
             state.sent += messages as u64;
@@ -530,11 +538,16 @@ impl Outbox {
         if state.close.is_some() {
             return Err(Refused::Closed);
         }
-        let budget = &self.budget;
-        let full = state.messages >= budget.messages.load(Relaxed)
-            || state.bytes + bytes > budget.bytes.load(Relaxed)
-            || budget.queued() + bytes > budget.total.load(Relaxed);
-        if full { Err(Refused::Full) } else { Ok(()) }
+        let all_full = self.budget.queued() + bytes > self.budget.total.load(Relaxed);
+        if all_full || self.is_full(state, bytes) {
+            return Err(Refused::Full);
+        }
+        Ok(())
+    }
+
+    fn is_full(&self, state: &State, bytes: usize) -> bool {
+        state.messages >= self.budget.messages.load(Relaxed)
+            || state.bytes + bytes > self.budget.bytes.load(Relaxed)
     }
 
     fn enqueue(&self, state: &mut State, text: Text, lane: Lane, after: u64) {
@@ -542,6 +555,8 @@ impl Outbox {
             Link::Lanes => lane,
             Link::Ordered | Link::Parked => Lane::Ordered,
         };
+        // On the ordered lane whatever has to be sent first is before it already.
+        let after = if lane == Lane::Ordered { 0 } else { after };
         state.messages += 1;
         state.bytes += text.len();
         self.budget.queued.fetch_add(text.len(), Relaxed);
@@ -585,7 +600,7 @@ impl Drop for Outbox {
         // What is being written counts as kept where anything is.
         let written_twice = kept.map_or(0, |_| state.writing.bytes);
         self.budget
-            .release(state.bytes + kept.map_or(0, |kept| kept.bytes) - written_twice);
+            .give_back(state.bytes + kept.map_or(0, |kept| kept.bytes) - written_twice);
     }
 }
 

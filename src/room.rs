@@ -165,7 +165,7 @@ impl Rooms {
             let unknown = Close::new(4404, "no server has this id");
             return Err(if fixed(server_id) { unknown.spread(1) } else { unknown });
         };
-        drop(registry);
+        // The registry is held until the client is in, so that a drain finds everybody.
         let client = room.admit(style, outbox, max_clients, hello)?;
         Ok((room, client))
     }

@@ -1,4 +1,5 @@
-//! The JSON Schema of one message type: compiled once, then held against every message of that type.
+//! The JSON Schema of one message type: compiled once, then held against every message of that
+//! type.
 
 mod branches;
 mod compile;
@@ -35,7 +36,7 @@ const USUAL_STEPS: u64 = 50_000;
 const STEPS_PER_VALUE: u64 = 200;
 
 /// Enough for the violations that are told; those within the branches of an `anyOf` count too.
-const MAX_ERRORS: u32 = 256;
+const MAX_ERRORS: u32 = 512;
 
 /// A compiled schema. Cheap to share behind an `Arc`; a check allocates next to nothing.
 pub struct Schema {
@@ -44,27 +45,31 @@ pub struct Schema {
 
 impl fmt::Debug for Schema {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Schema").field("draft", &self.validator.draft()).finish_non_exhaustive()
+        f.debug_struct("Schema")
+            .field("draft", &self.validator.draft())
+            .finish_non_exhaustive()
     }
 }
 
 impl Schema {
     /// Compiles `document`, in the dialect that its `$schema` names, else in 2020-12.
     ///
-    /// `base` is the file that it was read from, or for one written in the configuration any path in the directory of that: references to
-    /// other files are relative to it. Those are read here, at most 64 of at most 1 MiB each, and nothing else
-    /// is: never the network. `formats` says whether `format` is asserted, in every dialect.
+    /// `base` is the file that it was read from, or for one written in the configuration any path
+    /// in the directory of that: references to other files are relative to it. Those are read here,
+    /// at most 64 of at most 1 MiB each, and nothing else is: never the network. `formats` says
+    /// whether `format` is asserted, in every dialect.
     ///
     /// # Errors
-    /// Where the schema is not valid in its dialect, refers to what is not there, or has a regular expression that
-    /// cannot be matched in linear time.
+    /// Where the schema is not valid in its dialect, refers to what is not there, or has a regular
+    /// expression that cannot be matched in linear time.
     pub fn compile(document: &Value, base: &Path, formats: bool) -> Result<Self, CompileError> {
         compile::compile(document, base, formats).map(|validator| Self { validator })
     }
 
     /// Whether `message` meets the schema.
     ///
-    /// The time it takes is bounded by a multiple of the size of `message`; one that takes longer does not meet it.
+    /// The time it takes is bounded by a multiple of the size of `message`; one that takes longer
+    /// does not meet it.
     #[must_use]
     pub fn is_valid(&self, message: &Value) -> bool {
         let (valid, meter) = self.check(message, USUAL_STEPS);
@@ -83,7 +88,8 @@ impl Schema {
 
     /// What is wrong with `message`, at most 8 things; none if it is valid.
     ///
-    /// This may take some milliseconds for a large message, yet no message makes it take much longer than [`Self::is_valid`].
+    /// It is dearer than [`Self::is_valid`], some milliseconds at worst for a usual message and
+    /// schema, and bounded in the same way. So call it only for a message that is refused.
     #[must_use]
     pub fn explain(&self, message: &Value) -> Vec<Violation> {
         let mut violations = self.violations(message, USUAL_STEPS);

@@ -13,6 +13,7 @@ use std::{
     net::IpAddr,
     pin::{Pin, pin},
     sync::Arc,
+    time::Duration,
 };
 
 use serde::{Deserialize, de::DeserializeOwned};
@@ -145,6 +146,13 @@ impl Session {
     /// Where it can be resumed.
     pub fn ticket(&self) -> Option<&Ticket> {
         self.ticket.as_ref()
+    }
+
+    /// For how long it waits to be resumed, where it can be.
+    fn window(&self) -> Option<Duration> {
+        let resume = self.hub.policy.load().resume?;
+        let resumable = self.ticket.is_some() && self.outbox.close_reason().is_none();
+        resumable.then_some(resume.window)
     }
 }
 
@@ -381,6 +389,23 @@ struct Served {
     parked: bool,
 }
 
+impl Served {
+    fn new(over: &Over, close: Option<&Close>, session: &Session) -> Self {
+        let (code, reason) = match (over, close) {
+            (_, Some(close)) => (close.code, close.reason.clone()),
+            (Over::End(End::Clean), None) => (1000, "left".into()),
+            (_, None) => (1006, "the connection broke".into()),
+        };
+        Self {
+            code,
+            reason,
+            received: session.received,
+            sent: 0,
+            parked: false,
+        }
+    }
+}
+
 /// What ended a connection.
 enum Over {
     /// Its receive half.
@@ -425,8 +450,6 @@ async fn run<R: Receive, T: Transmit>(
     let outbox = Arc::clone(&session.outbox);
     outbox.attach(lanes.is_some());
     let ping = Notify::new();
-    let window = hub.policy.load().resume.map(|resume| resume.window);
-    let window = window.filter(|_| session.ticket.is_some());
     let asked_away = session.ticket.as_ref().map(Ticket::asked_away);
     let sending = send::everything(&outbox, &mut transmitter, lanes.as_ref(), &ping);
     let mut sending = Box::pin(sending);
@@ -438,43 +461,37 @@ async fn run<R: Receive, T: Transmit>(
         sent = &mut sending => if sent.is_err() { Over::End(End::Broken) } else { Over::Said },
         () = outbox.closing() => Over::Session,
     };
-    let received = session.received;
     let close = over.close(&outbox);
-    let parked = window.filter(|_| over.is_break() && outbox.close_reason().is_none());
-    if let Some(window) = parked {
-        // Nothing more is written of what the session has: the next connection sends it.
+    let mut served = Served::new(&over, close.as_ref(), &session);
+    if let Some(window) = session.window().filter(|_| over.is_break()) {
+        // Nothing more is written of what the session has: its next connection sends it.
         drop(sending);
         hub.parking.park(session, window);
+        served.parked = true;
         if let Some(close) = &close {
             say_goodbye(&mut receiver, &mut transmitter, close, hub).await;
         }
     } else {
         // The room is told before the last words are written: they may take their time.
         drop(session);
-        if let Some(close) = &close {
+        if let Some(close) = close.filter(|_| !matches!(over, Over::Said)) {
             outbox.close(close.clone());
+            let last_words = beside_discarding(&mut receiver, sending.as_mut());
+            let said = timeout(hub.patience(), last_words).await.is_ok();
+            drop(sending);
+            if !said {
+                transmitter.cut(&close).await;
+            }
+        } else {
+            drop(sending);
         }
-        if !matches!(over, Over::Said | Over::End(End::Clean | End::Broken)) {
-            let drain = hub.policy.load().timeouts.drain;
-            _ = timeout(drain, beside_discarding(&mut receiver, sending.as_mut())).await;
-        }
-        drop(sending);
     }
     if matches!(over, Over::End(End::Clean)) {
         _ = timeout(LINGER, transmitter.hang_up()).await;
     }
     _ = timeout(LINGER, receiver.discard()).await;
-    let close = close.unwrap_or_else(|| match over {
-        Over::End(End::Clean) => Close::new(1000, "left"),
-        _ => Close::new(1006, "the connection broke"),
-    });
-    Served {
-        code: close.code,
-        reason: close.reason,
-        received,
-        sent: outbox.ordered_sent(),
-        parked: parked.is_some(),
-    }
+    served.sent = outbox.ordered_sent();
+    served
 }
 
 async fn taken(asked_away: Option<Arc<Notify>>) {
@@ -502,9 +519,10 @@ async fn say_goodbye<R: Receive, T: Transmit>(
     close: &Close,
     hub: &Hub,
 ) {
-    let drain = hub.policy.load().timeouts.drain;
     let last_words = transmitter.goodbye(send::bye(close), close);
-    _ = timeout(drain, beside_discarding(receiver, pin!(last_words))).await;
+    if timeout(hub.patience(), beside_discarding(receiver, pin!(last_words))).await.is_err() {
+        transmitter.cut(close).await;
+    }
 }
 
 /// Awaits the last words of a connection while what still comes is thrown away: a peer that writes before it

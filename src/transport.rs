@@ -5,8 +5,8 @@
 
 pub mod http;
 pub mod origin;
-pub mod webtransport;
 pub mod websocket;
+pub mod webtransport;
 
 use std::{io, time::Duration};
 
@@ -82,6 +82,9 @@ pub trait Transmit: Send {
 
     /// Writes the last words, closes with the code where the transport has one, and ends this direction.
     fn goodbye(&mut self, bye: Text, close: &Close) -> impl Future<Output = io::Result<()>> + Send;
+
+    /// Ends what could not be ended in time, and still tells the code where the transport can beside what waits.
+    fn cut(&mut self, close: &Close) -> impl Future<Output = ()> + Send;
 
     /// Ends this direction after the peer has ended its own.
     fn hang_up(&mut self) -> impl Future<Output = io::Result<()>> + Send;

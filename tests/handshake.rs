@@ -1,5 +1,10 @@
 //! What a WebSocket listener answers, status by status, to bytes as they are written.
-#![allow(clippy::panic, clippy::expect_used, clippy::unwrap_used, reason = "a test that panics has failed")]
+#![allow(
+    clippy::panic,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test that panics has failed"
+)]
 
 mod common;
 
@@ -42,9 +47,21 @@ fn upgrade(path: &str, more: &str) -> String {
 async fn any_other_path_is_404() {
     let relay = TestRelay::start(OPEN).await;
     for via in BOTH {
-        for path in ["/", "/other", "/client", "/client/", "/client/a/b", "/Server", "/healthz/x"] {
+        for path in [
+            "/",
+            "/other",
+            "/client",
+            "/client/",
+            "/client/a/b",
+            "/Server",
+            "/healthz/x",
+        ] {
             assert_eq!(refused(&relay, via, get(path)).await.status, 404, "{path}");
-            assert_eq!(refused(&relay, via, upgrade(path, "")).await.status, 404, "{path}");
+            assert_eq!(
+                refused(&relay, via, upgrade(path, "")).await.status,
+                404,
+                "{path}"
+            );
         }
     }
 }
@@ -55,7 +72,11 @@ async fn healthz_answers_ok() {
     for via in BOTH {
         for path in ["/healthz", "/healthz/", "/healthz?from=probe"] {
             let response = refused(&relay, via, get(path)).await;
-            assert_eq!((response.status, response.body.as_str()), (200, "ok"), "{path}");
+            assert_eq!(
+                (response.status, response.body.as_str()),
+                (200, "ok"),
+                "{path}"
+            );
         }
     }
 }
@@ -121,7 +142,11 @@ async fn an_origin_that_is_not_allowed_is_403_on_peer_paths() {
                 let response = refused(&relay, via, upgrade(path, &origin)).await;
                 assert_eq!(response.status, 403, "{origin}");
             }
-            for allowed in ["", "Origin: https://app.example\r\n", "Origin: https://a.wild.example\r\n"] {
+            for allowed in [
+                "",
+                "Origin: https://app.example\r\n",
+                "Origin: https://a.wild.example\r\n",
+            ] {
                 let response = ask(&relay, via, upgrade(path, allowed)).await;
                 assert_eq!(response.status, 101, "{allowed}");
             }
@@ -210,7 +235,10 @@ async fn too_many_failed_logins_are_429_with_retry_after_and_so_is_the_right_pas
     for via in BOTH {
         let relay = TestRelay::start(&format!("{PASSPHRASES}{limits}")).await;
         let login = |passphrase: &str| {
-            upgrade("/server", &format!("Authorization: Bearer {passphrase}\r\n"))
+            upgrade(
+                "/server",
+                &format!("Authorization: Bearer {passphrase}\r\n"),
+            )
         };
         for _ in 0..2 {
             assert_eq!(ask(&relay, via, login("open barley")).await.status, 401);
@@ -221,7 +249,10 @@ async fn too_many_failed_logins_are_429_with_retry_after_and_so_is_the_right_pas
             let seconds: u64 = retry_after(&response);
             assert!((1..=3600).contains(&seconds), "{seconds}");
         }
-        assert_eq!(ask(&relay, via, upgrade("/client/abc", "")).await.status, 101);
+        assert_eq!(
+            ask(&relay, via, upgrade("/client/abc", "")).await.status,
+            101
+        );
     }
 }
 
@@ -292,9 +323,19 @@ async fn a_malformed_host_path_or_header_is_400() {
             healthz("Host: a\r\nx: \u{0}\r\n"),
             "nonsense\r\n\r\n".to_owned(),
         ] {
-            assert_eq!(refused(&relay, via, &request).await.status, 400, "{request:?}");
+            assert_eq!(
+                refused(&relay, via, &request).await.status,
+                400,
+                "{request:?}"
+            );
         }
-        for host in ["a.example", "a.example:8443", "127.0.0.1", "[::1]:80", "a_b"] {
+        for host in [
+            "a.example",
+            "a.example:8443",
+            "127.0.0.1",
+            "[::1]:80",
+            "a_b",
+        ] {
             let response = ask(&relay, via, healthz(&format!("Host: {host}\r\n"))).await;
             assert_eq!(response.status, 200, "{host}");
         }
@@ -315,7 +356,11 @@ async fn a_malformed_websocket_key_or_method_is_400() {
             good.replace("GET", "POST"),
             good.replace("HTTP/1.1", "HTTP/1.0"),
         ] {
-            assert_eq!(refused(&relay, via, &request).await.status, 400, "{request}");
+            assert_eq!(
+                refused(&relay, via, &request).await.status,
+                400,
+                "{request}"
+            );
         }
     }
 }

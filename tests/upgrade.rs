@@ -1,5 +1,10 @@
 //! A handshake that succeeds, one that stays half done, and one that never ends.
-#![allow(clippy::panic, clippy::expect_used, clippy::unwrap_used, reason = "a test that panics has failed")]
+#![allow(
+    clippy::panic,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test that panics has failed"
+)]
 
 mod common;
 
@@ -19,7 +24,8 @@ const FLOOD: usize = 1 << 20;
 
 async fn upgraded(relay: &TestRelay, via: Via, path: &str, headers: &str) -> Response {
     let mut wire = Wire::connect(relay, via).await;
-    wire.write(format!("GET {path} HTTP/1.1\r\n{UPGRADE}{headers}\r\n")).await;
+    wire.write(format!("GET {path} HTTP/1.1\r\n{UPGRADE}{headers}\r\n"))
+        .await;
     let response = wire.response().await;
     assert_eq!(response.status, 101, "{headers}");
     response
@@ -44,14 +50,30 @@ async fn the_subprotocol_is_selected_where_it_is_offered_and_none_is_required() 
     for via in BOTH {
         for (offered, selected) in [
             ("", None),
-            ("Sec-WebSocket-Protocol: intercessor\r\n", Some("intercessor")),
-            ("Sec-WebSocket-Protocol: chat, intercessor\r\n", Some("intercessor")),
-            ("Sec-WebSocket-Protocol: chat\r\nSec-WebSocket-Protocol: intercessor\r\n", Some("intercessor")),
+            (
+                "Sec-WebSocket-Protocol: intercessor\r\n",
+                Some("intercessor"),
+            ),
+            (
+                "Sec-WebSocket-Protocol: chat, intercessor\r\n",
+                Some("intercessor"),
+            ),
+            (
+                "Sec-WebSocket-Protocol: chat\r\nSec-WebSocket-Protocol: intercessor\r\n",
+                Some("intercessor"),
+            ),
             ("Sec-WebSocket-Protocol: chat\r\n", None),
-            ("Sec-WebSocket-Protocol: intercessor.v2, xintercessor\r\n", None),
+            (
+                "Sec-WebSocket-Protocol: intercessor.v2, xintercessor\r\n",
+                None,
+            ),
         ] {
             let response = upgraded(&relay, via, "/server", offered).await;
-            assert_eq!(response.header("sec-websocket-protocol"), selected, "{offered}");
+            assert_eq!(
+                response.header("sec-websocket-protocol"),
+                selected,
+                "{offered}"
+            );
         }
     }
 }
@@ -78,9 +100,14 @@ async fn a_trailing_slash_and_a_query_are_accepted() {
         for more in ["/", "?x=1&y", "/?x=%20", "?"] {
             let mut server = relay.peer(via, &format!("/server{more}")).await;
             server.hello().await;
-            let mut client = relay.peer(via, &format!("/client/{}{more}", server.id)).await;
+            let mut client = relay
+                .peer(via, &format!("/client/{}{more}", server.id))
+                .await;
             client.hello().await;
-            assert_eq!(server.expect("PEER_JOINED").await, json!({ "id": client.id }));
+            assert_eq!(
+                server.expect("PEER_JOINED").await,
+                json!({ "id": client.id })
+            );
         }
     }
 }
@@ -90,7 +117,9 @@ async fn a_server_id_that_is_no_id_is_an_unknown_server() {
     let relay = TestRelay::start(OPEN).await;
     let too_long = "x".repeat(65);
     for via in EVERY_TRANSPORT {
-        for id in ["a.b", "~", "%41", "%C3%BC", "a%2Fb", "0", &too_long, "unknown"] {
+        for id in [
+            "a.b", "~", "%41", "%C3%BC", "a%2Fb", "0", &too_long, "unknown",
+        ] {
             let mut client = relay.peer(via, &format!("/client/{id}")).await;
             let bye = client.closed(4404).await;
             assert!(bye.get("reconnectIn").is_none(), "{bye}");
@@ -110,7 +139,9 @@ async fn half_a_handshake_is_closed_after_its_timeout() {
         }
     }
     for begun in [&b""[..], b"\x16", b"\x16\x03\x01\x01\x00"] {
-        let stream = TcpStream::connect(relay.address(Via::Wss)).await.expect("connects");
+        let stream = TcpStream::connect(relay.address(Via::Wss))
+            .await
+            .expect("connects");
         let mut wire = Wire::plain(stream);
         wire.write(begun).await;
         half_done.push(wire);
@@ -156,7 +187,10 @@ async fn headers_that_never_end_are_refused_and_the_refusal_arrives() {
     for via in BOTH {
         for request in [
             format!("GET /server HTTP/1.1\r\nHost: a\r\nX: {long}"),
-            format!("GET /server HTTP/1.1\r\nHost: a\r\n{}\r\n", "X: y\r\n".repeat(100)),
+            format!(
+                "GET /server HTTP/1.1\r\nHost: a\r\n{}\r\n",
+                "X: y\r\n".repeat(100)
+            ),
             format!("GET /{long}"),
         ] {
             let mut wire = Wire::connect(&relay, via).await;
@@ -176,7 +210,10 @@ async fn a_refusal_arrives_where_the_peer_is_still_writing() {
         for (path, status) in [("/server", 426), ("/other", 404)] {
             let mut wire = Wire::slow(&relay, via).await;
             let length = body.len();
-            wire.write(format!("POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n")).await;
+            wire.write(format!(
+                "POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n"
+            ))
+            .await;
             wire.write(&body).await;
             assert_eq!(wire.response().await.status, status);
             wire.ended().await;

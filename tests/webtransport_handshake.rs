@@ -1,5 +1,10 @@
 //! Who gets a WebTransport session, who is refused one, and what becomes of one that is not used.
-#![allow(clippy::panic, clippy::expect_used, clippy::unwrap_used, reason = "a test that panics has failed")]
+#![allow(
+    clippy::panic,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test that panics has failed"
+)]
 
 mod common;
 
@@ -11,6 +16,7 @@ use hyper::header::{AUTHORIZATION, HeaderName, HeaderValue, ORIGIN};
 use intercessor::client::{Options, Peer, Trust};
 use quinn::TransportConfig;
 use tokio::{runtime::Builder, task::spawn_blocking, time::timeout};
+use url::Url;
 use web_transport_quinn::{Session, proto::ConnectRequest};
 
 /// `open sesame`, at next to no cost.
@@ -33,8 +39,19 @@ fn plain(request: ConnectRequest) -> ConnectRequest {
 #[tokio::test]
 async fn any_other_path_is_404() {
     let relay = TestRelay::start(OPEN).await;
-    for path in ["/", "/other", "/client/", "/client/a/b", "/healthz", "/.well-known/intercessor"] {
-        assert_eq!(request(&relay, path, plain).await.err(), Some(404), "{path}");
+    for path in [
+        "/",
+        "/other",
+        "/client/",
+        "/client/a/b",
+        "/healthz",
+        "/.well-known/intercessor",
+    ] {
+        assert_eq!(
+            request(&relay, path, plain).await.err(),
+            Some(404),
+            "{path}"
+        );
     }
 }
 
@@ -54,9 +71,13 @@ async fn an_origin_that_is_not_allowed_is_403() {
             assert_eq!(refused.err(), Some(403), "{origin}");
         }
         for origin in ["https://app.example", "https://a.wild.example"] {
-            with_header(&relay, path, ORIGIN, origin).await.expect("a session");
+            with_header(&relay, path, ORIGIN, origin)
+                .await
+                .expect("a session");
         }
-        request(&relay, path, plain).await.expect("no origin is allowed");
+        request(&relay, path, plain)
+            .await
+            .expect("no origin is allowed");
     }
 }
 
@@ -74,14 +95,19 @@ async fn a_wrong_authorization_is_403_and_too_many_are_429() {
     for passphrase in ["open barley", "open sesame"] {
         assert_eq!(login(passphrase).await.err(), Some(429), "{passphrase}");
     }
-    request(&relay, "/client/abc", plain).await.expect("a session");
+    request(&relay, "/client/abc", plain)
+        .await
+        .expect("a session");
 }
 
 #[tokio::test]
 async fn a_right_authorization_is_let_in_and_gets_hello_at_once() {
     let relay = TestRelay::start(PASSPHRASES).await;
     let session = with_header(&relay, "/server", AUTHORIZATION, "Bearer open sesame").await;
-    RawPeer::open(session.expect("a session")).await.greeted().await;
+    RawPeer::open(session.expect("a session"))
+        .await
+        .greeted()
+        .await;
 }
 
 #[tokio::test]
@@ -89,7 +115,11 @@ async fn over_a_limit_of_connections_is_429_until_somebody_leaves() {
     for limit in ["connections", "connections_per_address"] {
         let relay = TestRelay::start(&format!("{OPEN}limits: {{ {limit}: 1 }}\n")).await;
         let server = relay.server(Via::WebTransport).await;
-        assert_eq!(request(&relay, "/server", plain).await.err(), Some(429), "{limit}");
+        assert_eq!(
+            request(&relay, "/server", plain).await.err(),
+            Some(429),
+            "{limit}"
+        );
         server.leave().await;
         // The relay takes note of the end in its own time.
         while request(&relay, "/server", plain).await.err() == Some(429) {}
@@ -107,9 +137,15 @@ async fn connections_over_the_reserve_are_refused_by_quic() {
             Ok(connection) => waiting.push(connection),
             Err(error) => break error,
         }
-        assert!(waiting.len() < MORE_THAN_THE_RESERVE, "the reserve has an end");
+        assert!(
+            waiting.len() < MORE_THAN_THE_RESERVE,
+            "the reserve has an end"
+        );
     };
-    assert!(matches!(refused, quinn::ConnectionError::ConnectionClosed(_)), "{refused:?}");
+    assert!(
+        matches!(refused, quinn::ConnectionError::ConnectionClosed(_)),
+        "{refused:?}"
+    );
 }
 
 #[tokio::test]
@@ -135,7 +171,9 @@ async fn half_a_handshake_is_closed_after_its_timeout() {
     let mut control = half_done.open_uni().await.expect("a stream");
     control.write_all(&[0]).await.expect("written");
     for connection in [silent, half_done] {
-        timeout(PATIENCE, connection.closed()).await.expect("closed in time");
+        timeout(PATIENCE, connection.closed())
+            .await
+            .expect("closed in time");
     }
 }
 
@@ -149,10 +187,34 @@ async fn without_a_session_stream_in_time_a_session_is_closed_with_4408() {
 }
 
 #[tokio::test]
+async fn a_session_without_its_stream_is_closed_with_1001_when_the_relay_stops() {
+    let relay = TestRelay::start(OPEN).await;
+    let session = request(&relay, "/server", plain).await.expect("a session");
+    let (_, closed) = tokio::join!(relay.stop(), closed_with(&session));
+    assert_eq!(closed.0, 1001);
+}
+
+#[tokio::test]
+async fn headers_that_are_too_large_get_no_session() {
+    let relay = TestRelay::start(OPEN).await;
+    let connection = dial(&relay, TransportConfig::default()).await;
+    let url: Url = relay
+        .url(Via::WebTransport, "/server")
+        .parse()
+        .expect("a URL");
+    let large = HeaderValue::from_str(&"x".repeat(1 << 20)).expect("a value");
+    let asked = ConnectRequest::new(url).with_header(HeaderName::from_static("x"), large);
+    let refused = timeout(PATIENCE, Session::connect(connection, asked)).await;
+    refused.expect("refused in time").expect_err("refused");
+}
+
+#[tokio::test]
 async fn a_stream_that_is_opened_and_not_announced_is_no_session_stream() {
     let relay = TestRelay::start(&format!("{OPEN}timeouts: {{ handshake: 1s }}\n")).await;
     let session = request(&relay, "/server", plain).await.expect("a session");
-    let silent = quinn::Connection::open_bi(&session).await.expect("a stream");
+    let silent = quinn::Connection::open_bi(&session)
+        .await
+        .expect("a stream");
     assert_eq!(closed_with(&session).await.0, 4408);
     drop(silent);
 }
@@ -160,7 +222,10 @@ async fn a_stream_that_is_opened_and_not_announced_is_no_session_stream() {
 #[tokio::test]
 async fn a_peer_that_is_refused_after_the_handshake_is_told_on_its_session_stream() {
     let relay = TestRelay::start(&format!("{PASSPHRASES}timeouts: {{ login: 100ms }}\n")).await;
-    RawPeer::connect(&relay, "/client/unknown").await.closed(4404).await;
+    RawPeer::connect(&relay, "/client/unknown")
+        .await
+        .closed(4404)
+        .await;
     RawPeer::connect(&relay, "/server").await.closed(4401).await;
     let mut hasty = RawPeer::connect(&relay, "/server").await;
     hasty.write("not even JSON\n").await;
@@ -170,7 +235,9 @@ async fn a_peer_that_is_refused_after_the_handshake_is_told_on_its_session_strea
 #[tokio::test]
 async fn a_refused_peer_that_opens_its_stream_late_is_told_all_the_same() {
     let relay = TestRelay::start(OPEN).await;
-    let session = request(&relay, "/client/unknown", plain).await.expect("a session");
+    let session = request(&relay, "/client/unknown", plain)
+        .await
+        .expect("a session");
     // A round trip, so that the relay could have closed it already.
     let other = RawPeer::server(&relay).await;
     RawPeer::open(session).await.closed(4404).await;
@@ -184,8 +251,14 @@ async fn a_peer_that_falls_silent_is_given_up_after_ping_and_pong() {
     let url = relay.url(Via::WebTransport, &format!("/client/{}", server.id));
     // A runtime that nobody drives any more answers nothing.
     let frozen = spawn_blocking(move || {
-        let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
-        let options = Options { trust: Trust::Anything, ..Options::default() };
+        let runtime = Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        let options = Options {
+            trust: Trust::Anything,
+            ..Options::default()
+        };
         let peer = runtime.block_on(async {
             let mut peer = Peer::connect(&url, options).await.expect("connects");
             peer.receive().await;

@@ -98,7 +98,9 @@ fn transport_config(timeouts: &Timeouts, message_bytes: usize) -> Result<Transpo
         Some(ping) => {
             let silence = IdleTimeout::try_from(ping + timeouts.pong)
                 .map_err(|_| "timeouts.ping and timeouts.pong are too long for QUIC".to_owned())?;
-            config.max_idle_timeout(Some(silence)).keep_alive_interval(Some(ping))
+            config
+                .max_idle_timeout(Some(silence))
+                .keep_alive_interval(Some(ping))
         }
     };
     Ok(config)
@@ -120,7 +122,13 @@ pub async fn accept(hub: Arc<Hub>, listener: Arc<Listener>, endpoint: Endpoint) 
         let from = incoming.remote_address();
         match hub.enter(from.ip()) {
             Some(place) => {
-                let serve = serve(Arc::clone(&hub), Arc::clone(&listener), incoming, from, place);
+                let serve = serve(
+                    Arc::clone(&hub),
+                    Arc::clone(&listener),
+                    incoming,
+                    from,
+                    place,
+                );
                 hub.tasks.spawn(serve);
             }
             None => incoming.refuse(),

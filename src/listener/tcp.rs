@@ -76,7 +76,8 @@ impl Door {
             match accepted {
                 Ok((stream, from)) => {
                     if let Some(place) = hub.enter(from.ip()) {
-                        hub.tasks.spawn(Arc::clone(&self).serve(stream, from, place));
+                        hub.tasks
+                            .spawn(Arc::clone(&self).serve(stream, from, place));
                     }
                 }
                 Err(error) => after_accept_error(&error).await,

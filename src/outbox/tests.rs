@@ -1,7 +1,7 @@
-use std::{future::Future, pin::pin, task::Poll};
+use std::{pin::pin, task::Poll};
 
 use futures_util::poll;
-use tokio::time::{advance, pause};
+use tokio::time::{advance, timeout};
 
 use super::*;
 
@@ -30,6 +30,11 @@ fn push(outbox: &Outbox, text: &'static str) -> Result<(), Refused> {
 
 fn push_on(outbox: &Outbox, lane: Lane, after: u64, text: &'static str) {
     outbox.push(text.into(), lane, after, &PRESENT).expect("there is a place");
+}
+
+/// What must come without anything else happening. The clock is paused, so that a hang fails at once.
+async fn soon<F: Future>(coming: F) -> F::Output {
+    timeout(Duration::from_secs(1), coming).await.expect("it comes")
 }
 
 /// What a lane has to send now, without saying that it was sent. `None`: nothing.
@@ -170,7 +175,7 @@ fn other_lanes_wait_for_the_notice_that_comes_first_and_for_nothing_else() {
     assert_eq!(send(&outbox, Lane::Datagram), ["datagram"]);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_lane_that_waits_for_a_notice_is_woken_when_it_is_sent() {
     let outbox = with_lanes();
     let joined = outbox.notify("joined".into()).expect("a place");
@@ -180,12 +185,12 @@ async fn a_lane_that_waits_for_a_notice_is_woken_when_it_is_sent() {
         let mut next = pin!(outbox.next(Lane::Independent, &mut batch, PLENTY));
         assert_eq!(poll!(&mut next), Poll::Pending);
         send(&outbox, Lane::Ordered);
-        assert_eq!(next.await, Next::Batch);
+        assert_eq!(soon(next).await, Next::Batch);
     }
     assert_eq!(batch.len(), 1);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_lane_is_woken_by_an_envelope_and_by_a_close() {
     let outbox = bounded(PLENTY, PLENTY);
     let mut batch = Vec::new();
@@ -193,16 +198,16 @@ async fn a_lane_is_woken_by_an_envelope_and_by_a_close() {
         let mut next = pin!(outbox.next(Lane::Ordered, &mut batch, PLENTY));
         assert_eq!(poll!(&mut next), Poll::Pending);
         push(&outbox, "a").expect("a place");
-        assert_eq!(next.await, Next::Batch);
+        assert_eq!(soon(next).await, Next::Batch);
     }
     outbox.sent(Lane::Ordered, &mut batch);
     let mut next = pin!(outbox.next(Lane::Ordered, &mut batch, PLENTY));
     assert_eq!(poll!(&mut next), Poll::Pending);
     outbox.close(Close::new(4403, "out"));
-    assert_eq!(next.await, Next::Close(Close::new(4403, "out")));
+    assert_eq!(soon(next).await, Next::Close(Close::new(4403, "out")));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_close_is_told_once_everything_on_every_lane_is_sent() {
     let outbox = with_lanes();
     push_on(&outbox, Lane::Ordered, 0, "line");
@@ -218,7 +223,7 @@ async fn a_close_is_told_once_everything_on_every_lane_is_sent() {
     let mut next = pin!(outbox.next(Lane::Ordered, &mut waiting, PLENTY));
     assert_eq!(poll!(&mut next), Poll::Pending, "taken is not sent");
     outbox.sent(Lane::Independent, &mut batch);
-    assert_eq!(next.await, Next::Close(Close::new(1001, "going")));
+    assert_eq!(soon(next).await, Next::Close(Close::new(1001, "going")));
 }
 
 #[test]
@@ -250,7 +255,7 @@ fn the_first_close_counts() {
     assert_eq!(outbox.close_reason(), Some(Close::new(1001, "going")));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn whoever_waits_for_a_close_is_woken_by_it_or_by_one_before() {
     let outbox = bounded(1, PLENTY);
     {
@@ -259,9 +264,9 @@ async fn whoever_waits_for_a_close_is_woken_by_it_or_by_one_before() {
         push(&outbox, "a").expect("a place");
         assert!(poll!(&mut closing).is_pending());
         outbox.close(Close::new(1001, "going"));
-        closing.await;
+        soon(closing).await;
     }
-    outbox.closing().await;
+    soon(outbox.closing()).await;
 }
 
 #[test]
@@ -282,10 +287,10 @@ async fn waiting_for_a_place(outbox: &Outbox, free: impl Future<Output = ()>) ->
     let mut waiting = pin!(outbox.notify_when_free("refusal".into()));
     assert!(poll!(&mut waiting).is_pending());
     free.await;
-    waiting.await
+    soon(waiting).await
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_refusal_waits_for_a_place_in_its_own_queue() {
     let outbox = bounded(1, PLENTY);
     push(&outbox, "a").expect("a place");
@@ -294,7 +299,7 @@ async fn a_refusal_waits_for_a_place_in_its_own_queue() {
     assert_eq!(send(&outbox, Lane::Ordered), ["refusal"]);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_refusal_waits_for_a_place_in_all_queues_together() {
     let budget = budget(PLENTY, PLENTY, 8);
     let outbox = Outbox::new(Arc::clone(&budget));
@@ -308,7 +313,7 @@ async fn a_refusal_waits_for_a_place_in_all_queues_together() {
     assert_eq!(waiting_for_a_place(&outbox, free).await, Ok(()));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_refusal_waits_no_longer_than_the_session_lasts() {
     let outbox = bounded(1, PLENTY);
     push(&outbox, "a").expect("a place");
@@ -317,9 +322,8 @@ async fn a_refusal_waits_no_longer_than_the_session_lasts() {
     assert_eq!(send_all(&outbox), ["a"]);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn only_what_another_peer_sends_is_a_sign_of_use() {
-    pause();
     let outbox = bounded(1, PLENTY);
     let made = outbox.touched();
     advance(Duration::from_secs(1)).await;

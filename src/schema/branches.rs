@@ -1,4 +1,5 @@
-//! What to say where no branch of an `anyOf` or `oneOf` fits: if one is clearly meant, what is wrong with it.
+//! What to say where no branch of an `anyOf` or `oneOf` fits: if one is clearly meant, what is
+//! wrong with it.
 
 use std::collections::HashSet;
 
@@ -38,8 +39,10 @@ pub(super) fn tell(error: &ValidationError<'_>, context: &[Branch]) -> Vec<Viola
     let path = error.instance_path().as_str();
     let keyword = error.kind().keyword();
     // Where the meter ran out in the middle, something is known of the first branches only.
-    let known: Vec<&Branch> =
-        context.iter().filter(|branch| branch.iter().any(violation::is_known)).collect();
+    let known: Vec<&Branch> = context
+        .iter()
+        .filter(|branch| branch.iter().any(violation::is_known))
+        .collect();
     if let [only] = known[..] {
         let remark = if context.len() == 1 { "" } else { REMARK };
         return within(only, remark);
@@ -52,9 +55,7 @@ pub(super) fn tell(error: &ValidationError<'_>, context: &[Branch]) -> Vec<Viola
     if let Some(branch) = nearest(path, &known) {
         return within(branch, REMARK);
     }
-    let count = context.len();
-    let detail = format!("This fits none of the {count} alternatives that the schema has for it.");
-    vec![Violation::new(path, keyword, &detail)]
+    vec![violation::plain(error)]
 }
 
 /// The violations of one branch, each with `remark` behind it.
@@ -64,15 +65,25 @@ fn within(branch: &Branch, remark: &str) -> Vec<Violation> {
         violation::add(error, MAX_OF_BRANCH, &mut found);
     }
     // The branches of a branch have said so themselves.
-    for violation in found.iter_mut().filter(|violation| !violation.detail.ends_with(REMARK)) {
-        *violation = Violation::new(&violation.path, &violation.keyword, &format!("{}{remark}", violation.detail));
+    for violation in found
+        .iter_mut()
+        .filter(|violation| !violation.detail.ends_with(REMARK))
+    {
+        *violation = Violation::new(
+            &violation.path,
+            &violation.keyword,
+            &format!("{}{remark}", violation.detail),
+        );
     }
     found
 }
 
 /// The one branch that is nearer than all others, if it is near at all.
 fn nearest<'a>(path: &str, branches: &[&'a Branch]) -> Option<&'a Branch> {
-    let mut distances: Vec<_> = branches.iter().map(|branch| (distance(path, branch), *branch)).collect();
+    let mut distances: Vec<_> = branches
+        .iter()
+        .map(|branch| (distance(path, branch), *branch))
+        .collect();
     distances.sort_by_key(|(distance, _)| *distance);
     let (nearest, branch) = distances.first()?;
     let (next, _) = distances.get(1)?;
@@ -89,7 +100,11 @@ fn distance(path: &str, branch: &Branch) -> Distance {
             && (marks(error) || matches!(error.kind(), ValidationErrorKind::Type { .. }))
     };
     let is_marked = |error: &ValidationError<'_>| {
-        let below = error.instance_path().as_str().strip_prefix(path).unwrap_or_default();
+        let below = error
+            .instance_path()
+            .as_str()
+            .strip_prefix(path)
+            .unwrap_or_default();
         marks(error) && below.matches('/').count() == 1
     };
     if branch.iter().any(is_other) {
@@ -101,7 +116,8 @@ fn distance(path: &str, branch: &Branch) -> Distance {
     }
 }
 
-/// What all branches ask for together, where each asks for something of the same kind at the same place.
+/// What all branches ask for together, where each asks for something of the same kind at the same
+/// place.
 fn shared<'a>(branches: &[&'a Branch]) -> Option<(&'a str, String)> {
     let first = branches.first()?;
     first.iter().find_map(|candidate| {
@@ -122,7 +138,9 @@ fn asked(
 ) -> Option<String> {
     let mut parts: Vec<String> = Vec::new();
     for branch in branches {
-        let mut at_place = branch.iter().filter(|error| error.instance_path().as_str() == place);
+        let mut at_place = branch
+            .iter()
+            .filter(|error| error.instance_path().as_str() == place);
         let asked = at_place.find_map(|error| ask(branch, error))?;
         parts.extend(asked);
     }
@@ -135,7 +153,9 @@ fn asked(
 fn allowed(_: &Branch, error: &ValidationError<'_>) -> Option<Vec<String>> {
     match error.kind() {
         ValidationErrorKind::Type { kind } => Some(sentence::types(kind)),
-        ValidationErrorKind::Constant { expected_value } => Some(vec![quote(expected_value, LIST_BYTES / 2)]),
+        ValidationErrorKind::Constant { expected_value } => {
+            Some(vec![quote(expected_value, LIST_BYTES / 2)])
+        }
         ValidationErrorKind::Enum { options } => Some(sentence::values(options)),
         _ => None,
     }
@@ -144,7 +164,9 @@ fn allowed(_: &Branch, error: &ValidationError<'_>) -> Option<Vec<String>> {
 /// The member that alone is missing.
 fn only_missing(branch: &Branch, error: &ValidationError<'_>) -> Option<Vec<String>> {
     match (branch.as_slice(), error.kind()) {
-        ([_], ValidationErrorKind::Required { property }) => Some(vec![quote(property, LIST_BYTES / 2)]),
+        ([_], ValidationErrorKind::Required { property }) => {
+            Some(vec![quote(property, LIST_BYTES / 2)])
+        }
         _ => None,
     }
 }

@@ -18,7 +18,8 @@ use super::{
 /// Deeper than any schema that people write; compiling takes stack with every level.
 const MAX_LEVELS: usize = 128;
 
-/// Of named groups in the `format` `regex`; more than that is no regular expression that a peer would send.
+/// Of named groups in the `format` `regex`; more than that is no regular expression that a peer
+/// would send.
 const MAX_GROUPS: usize = 200;
 
 /// Of a place or a name in a sentence.
@@ -41,7 +42,11 @@ impl fmt::Display for CompileError {
 impl std::error::Error for CompileError {}
 
 /// Compiles `document`, which lies at `base`.
-pub(super) fn compile(document: &Value, base: &Path, formats: bool) -> Result<Validator<MeteredJson>, CompileError> {
+pub(super) fn compile(
+    document: &Value,
+    base: &Path,
+    formats: bool,
+) -> Result<Validator<MeteredJson>, CompileError> {
     let draft = dialect(document, Draft::default())?;
     if levels(document) > MAX_LEVELS {
         return Err(CompileError(format!(
@@ -53,7 +58,8 @@ pub(super) fn compile(document: &Value, base: &Path, formats: bool) -> Result<Va
     jsonschema::options_for::<MeteredJson>()
         .with_base_uri(root.url.as_str())
         .with_retriever(files.clone())
-        // The other engine backtracks: one message could hold up a thread for as long as its pattern lets it.
+        // The other engine backtracks: one message could hold up a thread for as long as its
+        // pattern lets it.
         .with_pattern_options(PatternOptions::regex())
         .should_validate_formats(formats)
         .with_format("regex", is_regex)
@@ -64,10 +70,13 @@ pub(super) fn compile(document: &Value, base: &Path, formats: bool) -> Result<Va
 /// The dialect that `document` says it is written in, or else `default`.
 ///
 /// # Errors
-/// Where it, or a schema embedded in it, names a dialect that is not one of the five, and where it is no schema at all.
+/// Where it, or a schema embedded in it, names a dialect that is not one of the five, and where it
+/// is no schema at all.
 pub(super) fn dialect(document: &Value, default: Draft) -> Result<Draft, CompileError> {
     if !document.is_object() && !document.is_boolean() {
-        return Err(CompileError("a schema is an object, or true or false".to_owned()));
+        return Err(CompileError(
+            "a schema is an object, or true or false".to_owned(),
+        ));
     }
     let draft = own_dialect(document, default)?;
     let mut rest = vec![(document, draft)];
@@ -84,7 +93,8 @@ fn own_dialect(schema: &Value, outer: Draft) -> Result<Draft, CompileError> {
     };
     match uri.as_str().map(Draft::from_schema_uri) {
         Some(Draft::Unknown) | None => Err(CompileError(format!(
-            "\"$schema\": {} is not a dialect that is known here; leave it out, or write one of {DIALECTS}",
+            "\"$schema\": {} is not a dialect that is known here; leave it out, or write one of \
+             {DIALECTS}",
             text::quote(uri, PLACE_BYTES)
         ))),
         Some(draft) => Ok(draft),
@@ -110,7 +120,9 @@ fn levels(value: &Value) -> usize {
         deepest = deepest.max(level);
         match value {
             Value::Array(items) => rest.extend(items.iter().map(|item| (item, level + 1))),
-            Value::Object(members) => rest.extend(members.values().map(|member| (member, level + 1))),
+            Value::Object(members) => {
+                rest.extend(members.values().map(|member| (member, level + 1)))
+            }
             _ => {}
         }
     }
@@ -118,8 +130,12 @@ fn levels(value: &Value) -> usize {
 }
 
 fn root(document: &Value, base: &Path) -> Result<Document, CompileError> {
-    let path = std::path::absolute(base)
-        .map_err(|error| CompileError(format!("{} is no place for a schema: {error}", base.display())))?;
+    let path = std::path::absolute(base).map_err(|error| {
+        CompileError(format!(
+            "{} is no place for a schema: {error}",
+            base.display()
+        ))
+    })?;
     let url = Url::from_file_path(&path)
         .map_err(|()| CompileError(format!("{} is no place for a schema", path.display())))?;
     Ok(Document {
@@ -156,18 +172,29 @@ fn explain(error: &ValidationError<'_>, root: &Document, files: &Files) -> Compi
     CompileError(format!("{reference} {}", unresolved(problem)))
 }
 
-/// The document that `error` is about. It tells the place within it, and what stands there, but not the document.
+/// The document that `error` is about. It tells the place within it, and what stands there, but not
+/// the document.
 fn holder<'a>(error: &ValidationError<'_>, documents: &'a [Document]) -> Option<&'a Document> {
-    let at_place = |document: &'a Document| document.contents.pointer(error.instance_path().as_str());
-    let same = documents.iter().find(|document| at_place(document) == Some(error.instance()));
-    same.or_else(|| documents.iter().find(|document| at_place(document).is_some()))
+    let at_place =
+        |document: &'a Document| document.contents.pointer(error.instance_path().as_str());
+    let same = documents
+        .iter()
+        .find(|document| at_place(document) == Some(error.instance()));
+    same.or_else(|| {
+        documents
+            .iter()
+            .find(|document| at_place(document).is_some())
+    })
 }
 
 fn is_culprit(reference: &Reference, problem: &ReferencingError) -> bool {
     match problem {
         ReferencingError::Unretrievable { uri, .. } => {
             let wanted = uri.split('#').next();
-            reference.url.as_ref().is_some_and(|url| url.as_str().split('#').next() == wanted)
+            reference
+                .url
+                .as_ref()
+                .is_some_and(|url| url.as_str().split('#').next() == wanted)
         }
         ReferencingError::PointerToNowhere { pointer }
         | ReferencingError::InvalidPercentEncoding { pointer, .. }
@@ -182,11 +209,15 @@ fn is_culprit(reference: &Reference, problem: &ReferencingError) -> bool {
 fn unresolved(problem: &ReferencingError) -> String {
     match problem {
         // Only those of the schema's own dialect are at hand.
-        ReferencingError::Unretrievable { uri, .. } if Draft::from_schema_uri(uri) != Draft::Unknown => {
+        ReferencingError::Unretrievable { uri, .. }
+            if Draft::from_schema_uri(uri) != Draft::Unknown =>
+        {
             "is the metaschema of another dialect; give this schema the same \"$schema\"".to_owned()
         }
         ReferencingError::Unretrievable { source, .. } => format!("cannot be followed: {source}"),
-        ReferencingError::PointerToNowhere { .. } => "points to a place that is not there".to_owned(),
+        ReferencingError::PointerToNowhere { .. } => {
+            "points to a place that is not there".to_owned()
+        }
         ReferencingError::NoSuchAnchor { .. } | ReferencingError::InvalidAnchor { .. } => {
             "names an anchor that is not there".to_owned()
         }
@@ -201,9 +232,15 @@ fn describe(error: &ValidationError<'_>) -> String {
         ValidationErrorKind::Format { format } if format == "regex" => {
             format!("at {place}: {}", unusable_pattern(error))
         }
-        ValidationErrorKind::Custom { message, .. } => format!("at {place}: {}", text::cut(message, PLACE_BYTES)),
+        ValidationErrorKind::Custom { message, .. } => {
+            format!("at {place}: {}", text::cut(message, PLACE_BYTES))
+        }
         _ => match violation::first(error) {
-            Some(found) => format!("at {}: {}", text::place(&found.path, PLACE_BYTES), found.detail),
+            Some(found) => format!(
+                "at {}: {}",
+                text::place(&found.path, PLACE_BYTES),
+                found.detail
+            ),
             None => format!("at {place}: this is not valid in a schema"),
         },
     }
@@ -216,8 +253,8 @@ fn unusable_pattern(error: &ValidationError<'_>) -> &'static str {
         None => is_regex(&text::last_segment(error.instance_path().as_str())),
     };
     if is_regex {
-        "this regular expression is too large, or cannot be matched in linear time; write it without look-around and \
-         back-references"
+        "this regular expression is too large, or cannot be matched in linear time; write it \
+         without look-around and back-references"
     } else {
         "this is not a regular expression; mind that a backslash is written twice in JSON"
     }
@@ -227,9 +264,14 @@ fn unusable_pattern(error: &ValidationError<'_>) -> &'static str {
 fn is_regex(text: &str) -> bool {
     static REGEX: LazyLock<Option<Validator>> = LazyLock::new(|| {
         let schema = serde_json::json!({ "format": "regex" });
-        jsonschema::options().should_validate_formats(true).build(&schema).ok()
+        jsonschema::options()
+            .should_validate_formats(true)
+            .build(&schema)
+            .ok()
     });
     // The check compares the names of all groups with each other.
     text.matches("(?<").count() <= MAX_GROUPS
-        && REGEX.as_ref().is_some_and(|regex| regex.is_valid(&Value::from(text)))
+        && REGEX
+            .as_ref()
+            .is_some_and(|regex| regex.is_valid(&Value::from(text)))
 }

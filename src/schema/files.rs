@@ -72,13 +72,20 @@ impl Retrieve for Files {
         let mut known = self.known();
         let path = known.find(&url)?;
         if known.documents.len() >= MAX_FILES {
-            return Err(format!("more than {MAX_FILES} files are referred to; put some of them into one").into());
+            return Err(format!(
+                "more than {MAX_FILES} files are referred to; put some of them into one"
+            )
+            .into());
         }
         let contents = read(&path)?;
         let draft = compile::dialect(&contents, self.draft)
             .and_then(|draft| compile::check_against_metaschema(&contents, draft).map(|()| draft))
             .map_err(|error| format!("the file {}: {error}", path.display()))?;
-        let document = Document { url, path, contents };
+        let document = Document {
+            url,
+            path,
+            contents,
+        };
         known.place(&document, draft);
         known.documents.push(document.clone());
         Ok(document.contents)
@@ -88,34 +95,47 @@ impl Retrieve for Files {
 impl Known {
     /// Notes where `document` lies, by the URL that it was asked for and by its `$id`.
     fn place(&mut self, document: &Document, draft: Draft) {
-        let id = document.contents.get(draft.id_keyword()).and_then(Value::as_str);
+        // The first place of all is that of the schema's own file, by which a `file:` URL stands for
+        // the very file that it names.
+        self.places
+            .push((document.url.clone(), document.path.clone()));
+        let id = document
+            .contents
+            .get(draft.id_keyword())
+            .and_then(Value::as_str);
         if let Some(id) = id.and_then(|id| document.url.join(id).ok()) {
             self.places.push((id, document.path.clone()));
         }
-        self.places.push((document.url.clone(), document.path.clone()));
     }
 
     /// The file that `url` stands for.
     ///
-    /// Schemas often name themselves by the `$id` `https://example.com/offer.json`, lie beside each other all the
-    /// same, and refer to each other by name alone. So whatever has the same way from an `$id` as from the file with
-    /// that `$id` is taken to be that file, also where the URL leaves out its `.json`.
+    /// Schemas often name themselves by the `$id` `https://example.com/offer.json`, lie beside each
+    /// other all the same, and refer to each other by name alone. So whatever has the same way from
+    /// an `$id` as from the file with that `$id` is taken to be that file, also where the URL
+    /// leaves out its `.json`.
     fn find(&self, url: &Url) -> Result<PathBuf, String> {
-        let direct = (url.scheme() == "file").then(|| url.to_file_path().ok()).flatten();
-        let beside = self.places.iter().filter_map(|(id, path)| beside(id, path, url));
         let mut missing = None;
-        for path in direct.into_iter().chain(beside) {
+        for (id, path) in &self.places {
+            let Some(path) = beside(id, path, url) else {
+                continue;
+            };
             let with_ending = PathBuf::from(format!("{}.json", path.display()));
-            if let Some(found) = [&path, &with_ending].into_iter().find(|path| path.is_file()) {
+            if let Some(found) = [&path, &with_ending]
+                .into_iter()
+                .find(|path| path.is_file())
+            {
                 return Ok(found.clone());
             }
             missing.get_or_insert(path);
         }
         Err(match missing {
-            Some(path) => format!("there is no file {}; put it there, or mend the reference", path.display()),
-            None if url.scheme() == "file" => "this is not a file of this machine; refer to it relatively".to_owned(),
-            None => "a schema is never fetched; put the file beside this one and refer to it relatively, as \
-                     \"other.json\""
+            Some(path) => format!(
+                "there is no file {}; put it there, or mend the reference",
+                path.display()
+            ),
+            None => "a schema is never fetched; put the file beside this one and refer to it \
+                     relatively, as \"other.json\""
                 .to_owned(),
         })
     }
@@ -123,7 +143,12 @@ impl Known {
 
 fn beside(id: &Url, path: &Path, url: &Url) -> Option<PathBuf> {
     let way = id.make_relative(url)?;
-    Url::from_file_path(path).ok()?.join(&way).ok()?.to_file_path().ok()
+    Url::from_file_path(path)
+        .ok()?
+        .join(&way)
+        .ok()?
+        .to_file_path()
+        .ok()
 }
 
 fn read(path: &Path) -> Result<Value, String> {

@@ -28,9 +28,10 @@ impl std::error::Error for MessageError {}
 /// Reads the JSON text of a `message`.
 ///
 /// # Errors
-/// What two parsers could read differently is refused: a member that is there twice, at any depth, a number beyond the
-/// range of a double, and a `\u` escape that is half a surrogate pair; besides what is not JSON. A number with more digits than a double
-/// holds is read as the nearest one, as every browser does.
+/// What two parsers could read differently is refused: a member that is there twice, at any depth,
+/// a number beyond the range of a double, and a `\u` escape that is half a surrogate pair; besides
+/// what is not JSON. A number with more digits than a double holds is read as the nearest one, as
+/// every browser does.
 pub fn parse_message(text: &str) -> Result<Value, MessageError> {
     let parser = Parser::default();
     let mut deserializer = serde_json::Deserializer::from_str(text);
@@ -59,8 +60,12 @@ impl Parser {
         let what = match reason.as_str() {
             text if text.starts_with(DUPLICATE) => "There is a second member of the same name",
             text if text.starts_with(TOO_DEEP) => "Arrays and objects are nested too deep",
-            text if text.starts_with("number out of range") => "There is a number beyond the range of a double",
-            text if text.contains("surrogate") || text.starts_with("unexpected end of hex escape") => {
+            text if text.starts_with("number out of range") => {
+                "There is a number beyond the range of a double"
+            }
+            text if text.contains("surrogate")
+                || text.starts_with("unexpected end of hex escape") =>
+            {
                 r"There is a \u escape that is only half of a surrogate pair"
             }
             _ => return MessageError(format!("This is not JSON: {}.", text::cut(&reason, 200))),
@@ -74,7 +79,8 @@ impl Parser {
 const DUPLICATE: &str = "duplicate member";
 const TOO_DEEP: &str = "too deep";
 
-/// A place in the text. It knows the way back to the top, so that a path costs nothing until it is told.
+/// A place in the text. It knows the way back to the top, so that a path costs nothing until it is
+/// told.
 #[derive(Clone, Copy)]
 struct Place<'a> {
     parser: &'a Parser,
@@ -131,7 +137,9 @@ impl<'de> DeserializeSeed<'de> for Place<'_> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        deserializer.deserialize_any(self).map_err(|error| self.fail(error))
+        deserializer
+            .deserialize_any(self)
+            .map_err(|error| self.fail(error))
     }
 }
 
@@ -187,7 +195,9 @@ impl<'de> Visitor<'de> for Place<'_> {
             match members.entry(name) {
                 Entry::Vacant(vacant) => drop(vacant.insert(value)),
                 Entry::Occupied(twice) => {
-                    return Err(self.below(Step::Member(twice.key())).fail(A::Error::custom(DUPLICATE)));
+                    return Err(self
+                        .below(Step::Member(twice.key()))
+                        .fail(A::Error::custom(DUPLICATE)));
                 }
             }
         }

@@ -1,15 +1,11 @@
 //! A view of a message that counts the work done on it, so that no message makes a check dear.
 //!
-//! The validator lists every error of a message, and the errors of every branch of a nested `anyOf` multiply with
-//! the depth. Nothing in it can stop that, but it sees the message only through this view: once the [`Meter`] has run
-//! out, every array and object in the view is empty, so that the walk comes home at once.
+//! The validator lists every error of a message, and the errors of every branch of a nested `anyOf`
+//! multiply with the depth. Nothing in it can stop that, but it sees the message only through this
+//! view: once the [`Meter`] has run out, every array and object in the view is empty, so that the
+//! walk comes home at once.
 
-use std::{
-    borrow::Cow,
-    cell::Cell,
-    ops::ControlFlow,
-    slice,
-};
+use std::{borrow::Cow, cell::Cell, ops::ControlFlow, slice};
 
 use jsonschema::{
     JsonType,
@@ -25,7 +21,8 @@ pub(super) struct Meter {
 }
 
 impl Meter {
-    /// For so many steps, of which one is a member or item visited, or 64 bytes of a string read; and so many errors.
+    /// For so many steps, of which one is a member or item visited, or 64 bytes of a string read;
+    /// and so many errors.
     pub(super) fn new(steps: u64, errors: u32) -> Self {
         Self {
             steps: Cell::new(steps),
@@ -59,7 +56,11 @@ impl Json for MeteredJson {
         key.to_owned()
     }
 
-    fn with_string_node<T>(buffer: &mut Value, string: &str, f: impl FnOnce(Metered<'_>) -> T) -> T {
+    fn with_string_node<T>(
+        buffer: &mut Value,
+        string: &str,
+        f: impl FnOnce(Metered<'_>) -> T,
+    ) -> T {
         *buffer = Value::String(string.to_owned());
         f(Metered {
             value: buffer,
@@ -98,7 +99,8 @@ impl<'a> Metered<'a> {
     }
 }
 
-/// Whether an error was found while the meter still ran, by what stands in it for the value that it is about.
+/// Whether an error was found while the meter still ran, by what stands in it for the value that it
+/// is about.
 pub(super) fn was_found_in_time(stand_in: &Value) -> bool {
     !stand_in.is_null()
 }
@@ -165,8 +167,8 @@ impl<'a> Node<'a, MeteredJson> for Metered<'a> {
         self.value.equals_value(expected)
     }
 
-    /// What an error holds of the value: only whether the meter still ran, and the name of a member, which its path
-    /// needs. So an error cannot tell a value, and costs no copy of one.
+    /// What an error holds of the value: only whether the meter still ran, and the name of a
+    /// member, which its path needs. So an error cannot tell a value, and costs no copy of one.
     fn to_value(&self) -> Cow<'a, Value> {
         let spent = self.is_spent();
         if let Some(meter) = self.meter {

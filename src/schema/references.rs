@@ -25,9 +25,17 @@ impl Reference {
 
 /// The first reference in `document` that `is_wanted`.
 ///
-/// It looks at every member of that name, also at one that is no keyword where it stands. That is good enough for a sentence.
-pub(super) fn find(document: &Document, is_wanted: impl Fn(&Reference) -> bool) -> Option<Reference> {
-    let mut rest = vec![(&document.contents, String::new(), Some(document.url.clone()))];
+/// It looks at every member of that name, also at one that is no keyword where it stands. That is
+/// good enough for a sentence.
+pub(super) fn find(
+    document: &Document,
+    is_wanted: impl Fn(&Reference) -> bool,
+) -> Option<Reference> {
+    let mut rest = vec![(
+        &document.contents,
+        String::new(),
+        Some(document.url.clone()),
+    )];
     while let Some((value, pointer, base)) = rest.pop() {
         let base = with_id(value, base);
         for (name, below) in children(value).into_iter().rev() {
@@ -52,7 +60,10 @@ pub(super) fn find(document: &Document, is_wanted: impl Fn(&Reference) -> bool) 
 }
 
 fn is_keyword(name: &str) -> bool {
-    matches!(name, "$ref" | "$dynamicRef" | "$recursiveRef" | "$schema" | "$id" | "id")
+    matches!(
+        name,
+        "$ref" | "$dynamicRef" | "$recursiveRef" | "$schema" | "$id" | "id"
+    )
 }
 
 /// The base of the references within `value`.
@@ -67,8 +78,15 @@ fn with_id(value: &Value, base: Option<Url>) -> Option<Url> {
 
 fn children(value: &Value) -> Vec<(String, &Value)> {
     match value {
-        Value::Object(members) => members.iter().map(|(name, member)| (name.clone(), member)).collect(),
-        Value::Array(items) => items.iter().enumerate().map(|(index, item)| (index.to_string(), item)).collect(),
+        Value::Object(members) => members
+            .iter()
+            .map(|(name, member)| (name.clone(), member))
+            .collect(),
+        Value::Array(items) => items
+            .iter()
+            .enumerate()
+            .map(|(index, item)| (index.to_string(), item))
+            .collect(),
         _ => Vec::new(),
     }
 }

@@ -17,9 +17,14 @@ const VALUE_BYTES: usize = 160;
 pub(super) fn keyword<'a>(error: &'a ValidationError<'_>) -> &'a str {
     match error.kind() {
         ValidationErrorKind::FalseSchema => no_member(error).unwrap_or("false"),
-        // One kind of error stands for several keywords, which only the path into the schema tells apart.
-        ValidationErrorKind::Required { .. } => last_of(error, &["required", "dependentRequired", "dependencies"]),
-        ValidationErrorKind::Contains => last_of(error, &["contains", "minContains", "maxContains"]),
+        // One kind of error stands for several keywords, which only the path into the schema tells
+        // apart.
+        ValidationErrorKind::Required { .. } => {
+            last_of(error, &["required", "dependentRequired", "dependencies"])
+        }
+        ValidationErrorKind::Contains => {
+            last_of(error, &["contains", "minContains", "maxContains"])
+        }
         kind => kind.keyword(),
     }
 }
@@ -37,7 +42,10 @@ fn no_member(error: &ValidationError<'_>) -> Option<&'static str> {
 fn last_of<'a>(error: &ValidationError<'_>, keywords: &[&'a str]) -> &'a str {
     let mut steps = error.schema_path().as_str().rsplit('/');
     // A keyword with members is followed by the name of one.
-    let found = steps.by_ref().take(2).find_map(|step| keywords.iter().find(|keyword| **keyword == step));
+    let found = steps
+        .by_ref()
+        .take(2)
+        .find_map(|step| keywords.iter().find(|keyword| **keyword == step));
     found.or(keywords.first()).copied().unwrap_or_default()
 }
 
@@ -47,7 +55,9 @@ pub(super) fn of(error: &ValidationError<'_>, subject: &str) -> String {
     let must = |what: &str| format!("{subject} must {what}.");
     match error.kind() {
         Kind::Type { kind } => must(&format!("be {}", list(types(kind), " or ", VALUE_BYTES))),
-        Kind::Constant { expected_value } => must(&format!("be {}", quote(expected_value, VALUE_BYTES))),
+        Kind::Constant { expected_value } => {
+            must(&format!("be {}", quote(expected_value, VALUE_BYTES)))
+        }
         Kind::Enum { options } => match values(options) {
             values if values.is_empty() => nothing(subject),
             values => must(&format!("be {}", list(values, " or ", VALUE_BYTES))),
@@ -68,17 +78,28 @@ pub(super) fn of(error: &ValidationError<'_>, subject: &str) -> String {
         Kind::Not { schema } if allows_all(schema) => nothing(subject),
         Kind::Not { schema } => must(&format!("not match {}", quote(schema, VALUE_BYTES))),
         Kind::AdditionalItems { limit } => counted("This array", *limit as u64, "item", "more"),
-        Kind::UnevaluatedItems { .. } => "This array has items for which the schema has no place.".to_owned(),
-        Kind::ContentEncoding { content_encoding } => {
-            must(&format!("be encoded as {}", quote_str(content_encoding, VALUE_BYTES)))
+        Kind::UnevaluatedItems { .. } => {
+            "This array has items for which the schema has no place.".to_owned()
         }
+        Kind::ContentEncoding { content_encoding } => must(&format!(
+            "be encoded as {}",
+            quote_str(content_encoding, VALUE_BYTES)
+        )),
         Kind::ContentMediaType { content_media_type } => must(&format!(
             "hold a text of the type {}",
             quote_str(content_media_type, VALUE_BYTES)
         )),
         Kind::FromUtf8 { .. } => must("hold text in UTF-8"),
+        Kind::AnyOf { context } | Kind::OneOfNotValid { context } => {
+            format!(
+                "{subject} fits none of the {} alternatives that the schema has for it.",
+                context.len()
+            )
+        }
         Kind::OneOfMultipleValid { context } => many(context, subject),
-        kind => bound(kind, subject).unwrap_or_else(|| format!("{subject} does not meet the schema.")),
+        kind => {
+            bound(kind, subject).unwrap_or_else(|| format!("{subject} does not meet the schema."))
+        }
     }
 }
 
@@ -92,7 +113,12 @@ fn allows_all(schema: &Value) -> bool {
 
 fn bound(kind: &ValidationErrorKind, subject: &str) -> Option<String> {
     use ValidationErrorKind as Kind;
-    let must = |what: &str, limit: &Value| Some(format!("{subject} must be {what} {}.", quote(limit, VALUE_BYTES)));
+    let must = |what: &str, limit: &Value| {
+        Some(format!(
+            "{subject} must be {what} {}.",
+            quote(limit, VALUE_BYTES)
+        ))
+    };
     match kind {
         Kind::Minimum { limit } => must("at least", limit),
         Kind::Maximum { limit } => must("at most", limit),
@@ -110,22 +136,40 @@ fn bound(kind: &ValidationErrorKind, subject: &str) -> Option<String> {
 
 /// Where a `oneOf` has several branches that fit; these have no errors.
 fn many(context: &[Vec<ValidationError<'static>>], subject: &str) -> String {
-    let fits = context.iter().enumerate().filter(|(_, branch)| branch.is_empty());
-    let which = list(fits.map(|(index, _)| (index + 1).to_string()), " and ", VALUE_BYTES);
+    let fits = context
+        .iter()
+        .enumerate()
+        .filter(|(_, branch)| branch.is_empty());
+    let which = list(
+        fits.map(|(index, _)| (index + 1).to_string()),
+        " and ",
+        VALUE_BYTES,
+    );
     let count = context.len();
-    format!("{subject} must fit exactly one of the {count} alternatives of the schema, but fits several: {which}.")
+    format!(
+        "{subject} must fit exactly one of the {count} alternatives of the schema, but fits \
+         several: {which}."
+    )
 }
 
 fn counted(subject: &str, limit: u64, what: &str, than: &str) -> String {
-    let bound = if than == "more" { "at most" } else { "at least" };
+    let bound = if than == "more" {
+        "at most"
+    } else {
+        "at least"
+    };
     let plural = if limit == 1 { "" } else { "s" };
     format!("{subject} must have {bound} {limit} {what}{plural}.")
 }
 
 fn contains(keyword: &str) -> &'static str {
     match keyword {
-        "minContains" => "Too few items of this array match what the schema says they must contain.",
-        "maxContains" => "Too many items of this array match what the schema says they may contain.",
+        "minContains" => {
+            "Too few items of this array match what the schema says they must contain."
+        }
+        "maxContains" => {
+            "Too many items of this array match what the schema says they may contain."
+        }
         _ => "No item of this array matches what the schema says it must contain.",
     }
 }
@@ -141,7 +185,10 @@ fn missing(error: &ValidationError<'_>, property: &Value) -> String {
 /// The allowed values of an `enum`.
 pub(super) fn values(options: &Value) -> Vec<String> {
     let options = options.as_array().map(Vec::as_slice).unwrap_or_default();
-    options.iter().map(|value| quote(value, VALUE_BYTES / 2)).collect()
+    options
+        .iter()
+        .map(|value| quote(value, VALUE_BYTES / 2))
+        .collect()
 }
 
 /// The names of JSON types, with their article.
@@ -150,7 +197,10 @@ pub(super) fn types(kind: &TypeKind) -> Vec<String> {
         TypeKind::Single(name) => vec![*name],
         TypeKind::Multiple(names) => names.iter().collect(),
     };
-    names.into_iter().map(|name| type_name(name).to_owned()).collect()
+    names
+        .into_iter()
+        .map(|name| type_name(name).to_owned())
+        .collect()
 }
 
 fn type_name(name: JsonType) -> &'static str {

@@ -13,13 +13,16 @@ pub(super) fn cut(text: &str, max: usize) -> Cow<'_, str> {
     Cow::Owned(format!("{}…", &text[..end]))
 }
 
-/// The JSON pointer, or that of the innermost value around its place that has one of at most `max` bytes.
+/// The JSON pointer, or that of the innermost value around its place that has one of at most `max`
+/// bytes.
 pub(super) fn cut_pointer(pointer: &str, max: usize) -> &str {
     if pointer.len() <= max {
         return pointer;
     }
     let end = pointer.floor_char_boundary(max + 1);
-    pointer[..end].rfind('/').map_or("", |border| &pointer[..border])
+    pointer[..end]
+        .rfind('/')
+        .map_or("", |border| &pointer[..border])
 }
 
 /// Puts one more step at the end of a JSON pointer.
@@ -40,7 +43,8 @@ pub(super) fn last_segment(pointer: &str) -> String {
     last.replace("~1", "/").replace("~0", "~")
 }
 
-/// A JSON pointer for a sentence: control characters escaped, and the document itself called by a word.
+/// A JSON pointer for a sentence: control characters escaped, and the document itself called by a
+/// word.
 pub(super) fn place(pointer: &str, max: usize) -> String {
     let cut = cut_pointer(pointer, max);
     if cut.is_empty() {

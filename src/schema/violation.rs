@@ -14,16 +14,20 @@ const DETAIL_BYTES: usize = 300;
 
 /// One thing to mend in a message.
 ///
-/// `path` alone may hold what the sender chose, namely names of members: it has to point at the member that is too
-/// much, and as a string of JSON, bounded, it goes only to the sender. `detail` is made of the schema alone, so that it is as safe
-/// as the schema is, in a log or on a terminal too.
+/// `path` alone may hold what the sender chose, namely names of members: it has to point at the
+/// member that is too much, and as a string of JSON, bounded, it goes only to the sender. `detail`
+/// is made of the schema alone, so that it is as safe as the schema is, in a log or on a terminal
+/// too.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Violation {
-    /// A JSON pointer into the message, at most 512 bytes; a longer one is cut to that of a value around the place.
+    /// A JSON pointer into the message, at most 512 bytes; a longer one is cut to that of a value
+    /// around the place.
     pub path: String,
-    /// The keyword of the schema that is not met, or `false` where the schema allows nothing at all.
+    /// The keyword of the schema that is not met, or `false` where the schema allows nothing at
+    /// all.
     pub keyword: String,
-    /// One plain sentence that says what to mend, at most 300 bytes. It tells no value of the message.
+    /// One plain sentence that says what to mend, at most 300 bytes. It tells no value of the
+    /// message.
     pub detail: String,
 }
 
@@ -33,9 +37,12 @@ impl Violation {
         let detail = if shown.len() == path.len() {
             text::cut(detail, DETAIL_BYTES)
         } else {
-            text::cut(&format!("At a place below, whose path is too long to tell: {detail}"), DETAIL_BYTES)
-                .into_owned()
-                .into()
+            text::cut(
+                &format!("At a place below, whose path is too long to tell: {detail}"),
+                DETAIL_BYTES,
+            )
+            .into_owned()
+            .into()
         };
         Self {
             path: shown.to_owned(),
@@ -46,7 +53,10 @@ impl Violation {
 }
 
 /// The violations of `errors`, without repetitions, at most `max`.
-pub(super) fn collect<'a>(errors: impl IntoIterator<Item = ValidationError<'a>>, max: usize) -> Vec<Violation> {
+pub(super) fn collect<'a>(
+    errors: impl IntoIterator<Item = ValidationError<'a>>,
+    max: usize,
+) -> Vec<Violation> {
     let mut found = Vec::new();
     for error in errors {
         if is_known(&error) {
@@ -66,7 +76,8 @@ pub(super) fn first(error: &ValidationError<'_>) -> Option<Violation> {
     found.pop()
 }
 
-/// Whether `error` is really one: an error that was made when the meter had run out may come from that alone.
+/// Whether `error` is really one: an error that was made when the meter had run out may come from
+/// that alone.
 pub(super) fn is_known(error: &ValidationError<'_>) -> bool {
     if meter::was_found_in_time(error.instance()) {
         return true;
@@ -77,9 +88,9 @@ pub(super) fn is_known(error: &ValidationError<'_>) -> bool {
             context.iter().flatten().any(is_known)
         }
         // Each of these was found before the error was made.
-        ValidationErrorKind::UnevaluatedItems { unexpected } => {
-            unexpected.first().is_some_and(|item| item != &Value::Null.to_string())
-        }
+        ValidationErrorKind::UnevaluatedItems { unexpected } => unexpected
+            .first()
+            .is_some_and(|item| item != &Value::Null.to_string()),
         _ => false,
     }
 }
@@ -97,13 +108,21 @@ pub(super) fn add(error: &ValidationError<'_>, max: usize, found: &mut Vec<Viola
         | ValidationErrorKind::UnevaluatedProperties { unexpected } => {
             for name in unexpected.iter().take(max) {
                 let detail = "The schema does not allow this member.";
-                push(Violation::new(&member(path, name), error.kind().keyword(), detail));
+                push(Violation::new(
+                    &member(path, name),
+                    error.kind().keyword(),
+                    detail,
+                ));
             }
         }
         ValidationErrorKind::PropertyNames { error: inner } => {
             let name = inner.instance().as_str().unwrap_or_default();
             let detail = sentence::of(inner, "The name of this member");
-            push(Violation::new(&member(path, name), "propertyNames", &detail));
+            push(Violation::new(
+                &member(path, name),
+                "propertyNames",
+                &detail,
+            ));
         }
         ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } => {
             for violation in branches::tell(error, context) {

@@ -68,10 +68,7 @@ async fn independent(outbox: &Outbox, lanes: &Lanes) {
     let mut batch = Vec::new();
     loop {
         tokio::select! {
-            next = outbox.next(Lane::Independent, &mut batch, 1), if under_way.len() < MAX_OUTGOING_STREAMS => {
-                if let Next::Close(_) = next {
-                    break;
-                }
+            _ = outbox.next(Lane::Independent, &mut batch, 1), if under_way.len() < MAX_OUTGOING_STREAMS => {
                 for text in batch.drain(..) {
                     under_way.push(async {
                         // What a lost connection loses here is known to the session through its receive half.
@@ -82,9 +79,6 @@ async fn independent(outbox: &Outbox, lanes: &Lanes) {
             }
             Some(text) = under_way.next() => outbox.sent(Lane::Independent, &mut vec![text]),
         }
-    }
-    while let Some(text) = under_way.next().await {
-        outbox.sent(Lane::Independent, &mut vec![text]);
     }
 }
 

@@ -52,6 +52,7 @@ impl Vigil {
     pub fn forgive(&mut self, now: Instant) {
         self.since = now;
         self.pinged = None;
+        self.envelope = now;
     }
 
     /// Looks at the clock. `heard`: when anything last came, or `None` where the transport watches over that
@@ -194,6 +195,9 @@ mod tests {
             look(&mut vigil, at(30), start, Role::Server),
             Watch::Until(Some(at(40)))
         );
+        vigil.forgive(at(70));
+        let idle = look(&mut vigil, at(70), at(70), Role::Client);
+        assert_eq!(close_code(&idle), None, "an envelope may wait to be read");
     }
 
     #[test]
@@ -209,6 +213,28 @@ mod tests {
         assert_ne!(idle(1, 0, 60), Watch::Idle);
         assert_ne!(idle(0, 1, 60), Watch::Idle);
         assert_eq!(idle(1, 1, 61), Watch::Idle);
+    }
+
+    #[test]
+    fn idleness_is_bounded_by_role() {
+        let start = Instant::now();
+        let later = start + 3600 * SECOND;
+        let mut vigil = Vigil::new(start);
+        let watch = vigil.look(later, Some(later), start, Role::Server, &timeouts());
+        assert_eq!(close_code(&watch), None);
+        let watch = vigil.look(later, Some(later), start, Role::Client, &timeouts());
+        assert_eq!(close_code(&watch), Some(4408));
+    }
+
+    #[test]
+    fn where_the_transport_watches_over_silence_only_idleness_counts() {
+        let start = Instant::now();
+        let mut vigil = Vigil::new(start);
+        let later = start + 30 * SECOND;
+        let watch = vigil.look(later, None, start, Role::Server, &timeouts());
+        assert_eq!(watch, Watch::Until(None));
+        let watch = vigil.look(later, None, start, Role::Client, &timeouts());
+        assert_eq!(watch, Watch::Until(Some(start + 60 * SECOND)));
     }
 
     #[test]

@@ -238,7 +238,7 @@ impl Front {
     ) -> Answer {
         let key = match websocket_key(request) {
             Ok(key) => key,
-            Err(refusal) => return refusal,
+            Err(why) => return no_upgrade(&why),
         };
         let admitted = admit(
             &self.hub,
@@ -293,34 +293,51 @@ fn only(headers: &HeaderMap, name: HeaderName) -> Option<&HeaderValue> {
     values.next().filter(|_| values.next().is_none())
 }
 
-/// The key of a well-formed upgrade (RFC 6455, 4.2.1), or the answer to one that is not.
-fn websocket_key(request: &Request<Incoming>) -> Result<&HeaderValue, Answer> {
+/// Why a request for a peer path is no upgrade to a WebSocket.
+enum NoUpgrade {
+    /// It does not ask for one.
+    NotAsked,
+    /// It asks for another version of the protocol.
+    WrongVersion,
+    /// It is malformed in this way.
+    Malformed(&'static str),
+}
+
+/// The key of a well-formed upgrade (RFC 6455, 4.2.1).
+fn websocket_key(request: &Request<Incoming>) -> Result<&HeaderValue, NoUpgrade> {
     let headers = request.headers();
-    let upgrade = has_token(headers, header::UPGRADE, "websocket")
+    let asked = has_token(headers, header::UPGRADE, "websocket")
         && has_token(headers, header::CONNECTION, "upgrade");
-    if !upgrade {
-        return Err(
-            Answer::plain(StatusCode::UPGRADE_REQUIRED, "this is a WebSocket\n")
-                .with(header::UPGRADE, "websocket")
-                .with(header::CONNECTION, "upgrade, close"),
-        );
+    if !asked {
+        return Err(NoUpgrade::NotAsked);
     }
-    let bad = |text| Err(Answer::plain(StatusCode::BAD_REQUEST, text));
     if request.method() != Method::GET || request.version() != Version::HTTP_11 {
-        return bad("a WebSocket starts with GET over HTTP/1.1\n");
+        let wanted = "a WebSocket starts with GET over HTTP/1.1\n";
+        return Err(NoUpgrade::Malformed(wanted));
     }
     if headers
         .get(header::SEC_WEBSOCKET_VERSION)
         .is_none_or(|version| version != "13")
     {
-        return Err(
-            Answer::plain(StatusCode::UPGRADE_REQUIRED, "version 13 is spoken here\n")
-                .with(header::SEC_WEBSOCKET_VERSION, "13"),
-        );
+        return Err(NoUpgrade::WrongVersion);
     }
-    match only(headers, header::SEC_WEBSOCKET_KEY) {
-        Some(key) if is_key(key.as_bytes()) => Ok(key),
-        _ => bad("Sec-WebSocket-Key must be 16 bytes in base64\n"),
+    only(headers, header::SEC_WEBSOCKET_KEY)
+        .filter(|key| is_key(key.as_bytes()))
+        .ok_or(NoUpgrade::Malformed(
+            "one Sec-WebSocket-Key is needed: 16 bytes in base64\n",
+        ))
+}
+
+fn no_upgrade(why: &NoUpgrade) -> Answer {
+    match why {
+        NoUpgrade::NotAsked => Answer::plain(StatusCode::UPGRADE_REQUIRED, "this is a WebSocket\n")
+            .with(header::UPGRADE, "websocket")
+            .with(header::CONNECTION, "upgrade, close"),
+        NoUpgrade::WrongVersion => {
+            Answer::plain(StatusCode::UPGRADE_REQUIRED, "version 13 is spoken here\n")
+                .with(header::SEC_WEBSOCKET_VERSION, "13")
+        }
+        NoUpgrade::Malformed(wanted) => Answer::plain(StatusCode::BAD_REQUEST, wanted),
     }
 }
 
@@ -361,9 +378,8 @@ fn accept(request: &Request<Incoming>, key: &HeaderValue, asked: Asked) -> Answe
 }
 
 fn refuse(refused: Refused) -> Answer {
-    let retry_after = |answer: Answer, seconds: u64| {
-        answer.with(header::RETRY_AFTER, &seconds.to_string())
-    };
+    let retry_after =
+        |answer: Answer, seconds: u64| answer.with(header::RETRY_AFTER, &seconds.to_string());
     match refused {
         Refused::Origin => Answer::plain(
             StatusCode::FORBIDDEN,
@@ -398,7 +414,15 @@ mod tests {
         assert_eq!(route("/client/a-b/"), Some(Route::Client("a-b")));
         assert_eq!(route("/client/%41"), Some(Route::Client("%41")));
         assert_eq!(route("/healthz"), Some(Route::Health));
-        for nowhere in ["/", "", "/client", "/client/", "/client/a/b", "/Server", "/server//"] {
+        for nowhere in [
+            "/",
+            "",
+            "/client",
+            "/client/",
+            "/client/a/b",
+            "/Server",
+            "/server//",
+        ] {
             assert_eq!(route(nowhere), None, "{nowhere}");
         }
     }

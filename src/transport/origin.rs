@@ -20,7 +20,9 @@ fn matches(pattern: &str, origin: &str) -> bool {
         .and_then(|rest| rest.strip_suffix(domain))
         .and_then(|rest| rest.strip_suffix('.'))
         .is_some_and(|subdomain| {
-            !subdomain.is_empty() && !subdomain.contains(['/', ':', '@']) && !subdomain.ends_with('.')
+            !subdomain.is_empty()
+                && !subdomain.contains(['/', ':', '@'])
+                && !subdomain.ends_with('.')
         })
 }
 

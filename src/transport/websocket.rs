@@ -36,7 +36,11 @@ const READ_BUFFER: usize = 4 * 1024;
 const WRITE_BUFFER: usize = 16 * 1024;
 
 /// Takes over a byte stream whose upgrade is answered. `read` is what came behind the request already.
-pub async fn connection<S>(io: S, read: Bytes, message_bytes: usize) -> Connection<Receiver<S>, Sender<S>>
+pub async fn connection<S>(
+    io: S,
+    read: Bytes,
+    message_bytes: usize,
+) -> Connection<Receiver<S>, Sender<S>>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
@@ -204,6 +208,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Transmit for Sender<S> {
         .await?;
         self.flush().await?;
         self.shut_down().await
+    }
+
+    async fn cut(&mut self, _: &Close) {
+        // A Close frame would have to wait like all the rest.
     }
 
     async fn hang_up(&mut self) -> io::Result<()> {

@@ -284,6 +284,10 @@ impl Transmit for Sender {
         self.close(close.code, &close.reason).await.and(said)
     }
 
+    async fn cut(&mut self, close: &Close) {
+        self.session.close(close.code, &close.reason).await;
+    }
+
     async fn hang_up(&mut self) -> io::Result<()> {
         self.close(1000, "").await
     }

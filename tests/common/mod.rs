@@ -2,14 +2,16 @@
 #![allow(dead_code, reason = "each test file uses its own part of this")]
 #![allow(clippy::panic, clippy::expect_used, clippy::unwrap_used, reason = "a test that panics has failed")]
 
+pub mod login;
 pub mod process;
 pub mod raw;
 pub mod webtransport;
 
-use std::{path::Path, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use intercessor::{
     client::{Event, Options, Peer, Trust},
+    hub::Hub,
     relay::{self, Relay},
 };
 use serde_json::{Value, json};
@@ -42,6 +44,8 @@ pub struct TestRelay {
     urls: Vec<String>,
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<Result<(), String>>,
+    /// What its sessions share.
+    pub hub: Arc<Hub>,
     pub dir: TempDir,
 }
 
@@ -76,6 +80,7 @@ listeners:
         let checked = relay::check(&config).unwrap_or_else(|problems| panic!("{problems}"));
         let relay = Relay::bind(checked).expect("free ports");
         let urls = relay.urls();
+        let hub = Arc::clone(relay.hub());
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(relay.run(async {
             _ = stopped.await;
@@ -84,6 +89,7 @@ listeners:
             urls,
             stop: Some(stop),
             task,
+            hub,
             dir,
         }
     }

@@ -82,7 +82,9 @@ pub struct Frame {
 impl Wire {
     /// Connects, with TLS where the transport has it.
     pub async fn connect(relay: &TestRelay, via: Via) -> Self {
-        let stream = TcpStream::connect(relay.address(via)).await.expect("connects");
+        let stream = TcpStream::connect(relay.address(via))
+            .await
+            .expect("connects");
         Self::over(stream, via).await
     }
 
@@ -103,7 +105,10 @@ impl Wire {
             }
             _ => return Self::plain(stream),
         };
-        Self { io, buffer: Vec::new() }
+        Self {
+            io,
+            buffer: Vec::new(),
+        }
     }
 
     /// A connection without TLS.
@@ -121,7 +126,8 @@ impl Wire {
 
     /// Upgrades a connection to a WebSocket.
     pub async fn upgrade(mut self, path: &str) -> Self {
-        self.write(format!("GET {path} HTTP/1.1\r\n{UPGRADE}\r\n")).await;
+        self.write(format!("GET {path} HTTP/1.1\r\n{UPGRADE}\r\n"))
+            .await;
         let response = self.response().await;
         assert_eq!(response.status, 101, "{response:?}");
         self
@@ -161,7 +167,11 @@ impl Wire {
     /// The next response.
     pub async fn response(&mut self) -> Response {
         let head = loop {
-            if let Some(at) = self.buffer.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
+            if let Some(at) = self
+                .buffer
+                .windows(4)
+                .position(|bytes| bytes == b"\r\n\r\n")
+            {
                 break String::from_utf8(self.take(at + 4).await).expect("a head");
             }
             assert!(self.more().await, "ended without a response");
@@ -211,7 +221,9 @@ impl Wire {
     pub async fn next_frame(&mut self) -> Frame {
         let head = self.take(2).await;
         let length = match head[1] {
-            126 => usize::from(u16::from_be_bytes(self.take(2).await.try_into().expect("two"))),
+            126 => usize::from(u16::from_be_bytes(
+                self.take(2).await.try_into().expect("two"),
+            )),
             127 => panic!("a large frame"),
             short => usize::from(short),
         };
@@ -244,7 +256,10 @@ impl Wire {
         assert_eq!(close.first, FIN | CLOSE);
         let (told, reason) = close.payload.split_at(2);
         assert_eq!(told, code.to_be_bytes());
-        assert_eq!(bye["message"]["reason"].as_str().map(str::as_bytes), Some(reason));
+        assert_eq!(
+            bye["message"]["reason"].as_str().map(str::as_bytes),
+            Some(reason)
+        );
         self.ended().await;
     }
 }
@@ -265,7 +280,12 @@ pub fn frame(first: u8, payload: &[u8], mask: Option<[u8; 4]>) -> Vec<u8> {
         }
     }
     let mask = mask.inspect(|mask| bytes.extend(mask)).unwrap_or_default();
-    bytes.extend(payload.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask));
+    bytes.extend(
+        payload
+            .iter()
+            .zip(mask.iter().cycle())
+            .map(|(byte, mask)| byte ^ mask),
+    );
     bytes
 }
 
@@ -318,6 +338,8 @@ impl ServerCertVerifier for Anything {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         let provider = intercessor::tls::provider();
-        provider.signature_verification_algorithms.supported_schemes()
+        provider
+            .signature_verification_algorithms
+            .supported_schemes()
     }
 }

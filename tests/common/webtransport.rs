@@ -56,9 +56,14 @@ pub async fn try_dial(
     let tls = QuicClientConfig::try_from(trusting(ALPN)).expect("TLS for QUIC");
     let mut config = quinn::ClientConfig::new(Arc::new(tls));
     config.transport_config(Arc::new(transport));
-    let address = relay.address(Via::WebTransport).parse().expect("an address");
+    let address = relay
+        .address(Via::WebTransport)
+        .parse()
+        .expect("an address");
     let endpoint = Endpoint::client(SocketAddr::from(([0; 4], 0))).expect("a socket");
-    let dialled = endpoint.connect_with(config, address, "localhost").expect("dialled");
+    let dialled = endpoint
+        .connect_with(config, address, "localhost")
+        .expect("dialled");
     timeout(PATIENCE, dialled).await.expect("answered in time")
 }
 
@@ -117,7 +122,8 @@ impl RawPeer {
 
     /// Sends an envelope on the session stream.
     pub async fn tell(&mut self, to: &str, kind: &str, message: Value) {
-        self.write(format!("{}\n", envelope(to, kind, message))).await;
+        self.write(format!("{}\n", envelope(to, kind, message)))
+            .await;
     }
 
     /// Sends a text in a stream of its own, and waits until it has arrived.

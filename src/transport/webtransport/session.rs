@@ -252,3 +252,36 @@ fn end_by_code(code: u32) -> End {
         End::Broken
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn closed_by_peer(code: u64) -> ConnectionError {
+        ConnectionError::ApplicationClosed(quinn::ApplicationClose {
+            error_code: code.try_into().expect("a code"),
+            reason: Bytes::new(),
+        })
+    }
+
+    #[test]
+    fn only_0_1000_and_h3_no_error_are_clean_ends() {
+        for clean in [0, 1000, 0x100, error_to_http3(0), error_to_http3(1000)] {
+            assert_eq!(end_of(&closed_by_peer(clean)), End::Clean, "{clean}");
+        }
+        for broken in [
+            1,
+            4000,
+            0x102,
+            error_to_http3(1),
+            error_to_http3(0x100),
+            error_to_http3(4000),
+        ] {
+            assert_eq!(end_of(&closed_by_peer(broken)), End::Broken, "{broken}");
+        }
+        assert_eq!(end_of(&ConnectionError::TimedOut), End::Broken);
+        assert_eq!(end_of(&ConnectionError::Reset), End::Broken);
+        assert_eq!([0, 1000].map(end_by_code), [End::Clean, End::Clean]);
+        assert_eq!([1, 4000].map(end_by_code), [End::Broken, End::Broken]);
+    }
+}
