@@ -294,6 +294,12 @@ impl Outbox {
         self.state.lock().link == Link::Parked
     }
 
+    /// Is there room for this much more?
+    pub fn admits(&self, text: &Text) -> bool {
+        let state = self.state.lock();
+        self.admit(&state, text.len()).is_ok()
+    }
+
     /// Sets HELLO of the connection that comes next.
     pub fn greet(&self, hello: Text) {
         self.state.lock().hello = Some(hello);

@@ -129,7 +129,11 @@ impl Rooms {
         if registry.rooms.len() >= max_rooms && !registry.rooms.contains_key(&id) {
             return Err(Close::new(1013, "the relay has as many servers as it takes").spread(1));
         }
-        server.greet(hello(&id));
+        let hello = hello(&id);
+        if !server.admits(&hello) {
+            return Err(Close::new(1013, "the relay's queues are full").spread(1));
+        }
+        server.greet(hello);
         let room = Arc::new(Room {
             id: id.clone(),
             fixed,
@@ -254,7 +258,12 @@ impl Room {
             joined,
             left: AtomicBool::new(false),
         });
-        client.outbox.greet(hello(&id));
+        let hello = hello(&id);
+        if !client.outbox.admits(&hello) {
+            self.server.notify_always(envelope::peer_gone(&id), None);
+            return Err(full("the relay's queues are full"));
+        }
+        client.outbox.greet(hello);
         clients.insert(id, Arc::clone(&client));
         Ok(client)
     }

@@ -16,7 +16,7 @@ use std::{
     time::Duration,
 };
 
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::Deserialize;
 use tokio::{
     sync::Notify,
     time::{Instant, timeout},
@@ -26,7 +26,7 @@ use tracing::{debug, info};
 use self::vigil::Bucket;
 use crate::{
     address::{AddressKey, Place},
-    auth::LoginError,
+    auth::{Credentials, LoginError},
     config::Servers,
     envelope::{Address, Envelope, ResumeOffer, Text},
     hub::Hub,
@@ -35,6 +35,7 @@ use crate::{
     parking::{self, Claim, Ticket},
     policy::Role,
     room::{Client, Room, ServerId, shutting_down},
+    schema,
     transport::{Connection, End, LINGER, Receive, Received, Transmit},
 };
 
@@ -277,7 +278,8 @@ async fn come_back<R: Receive>(
     hub: &Hub,
 ) -> Result<Session, Option<Close>> {
     let text = first_in_time(receiver, hub, "no RESUME came in time").await?;
-    let Some(Resume { token, received }) = command(&text, "RESUME") else {
+    let resume = command(&text, "RESUME").and_then(Resume::read);
+    let Some(Resume { token, received }) = resume else {
         let close = Close::new(4401, "the first envelope must be a RESUME");
         return Err(Some(close));
     };
@@ -304,10 +306,18 @@ async fn come_back<R: Receive>(
     Ok(session)
 }
 
+/// The message of a RESUME.
 #[derive(Deserialize)]
 struct Resume {
     token: String,
     received: u64,
+}
+
+impl Resume {
+    /// `None` where it is none, or has a member twice.
+    fn read(message: &str) -> Option<Self> {
+        Self::deserialize(schema::parse_message(message).ok()?).ok()
+    }
 }
 
 /// Waits for a LOGIN, the first envelope of a server that has not shown a passphrase yet, and checks it.
@@ -317,7 +327,8 @@ async fn log_in<R: Receive>(
     hub: &Hub,
 ) -> Result<ServerId, Option<Close>> {
     let text = first_in_time(receiver, hub, "no LOGIN came in time").await?;
-    let Some(credentials) = command(&text, "LOGIN") else {
+    let credentials = command(&text, "LOGIN").and_then(Credentials::from_login);
+    let Some(credentials) = credentials else {
         return Err(Some(Close::new(4401, "the first envelope must be a LOGIN")));
     };
     let policy = hub.policy.load_full();
@@ -372,12 +383,10 @@ async fn first_envelope<R: Receive>(receiver: &mut R) -> Result<Text, End> {
 }
 
 /// The message of an envelope of this type to the relay; a peer that is not in yet has no id that `from` could be.
-fn command<T: DeserializeOwned>(text: &str, kind: &str) -> Option<T> {
+fn command<'a>(text: &'a str, kind: &str) -> Option<&'a str> {
     let envelope = Envelope::parse(text, "").ok()?;
     let meant = envelope.to == Address::Relay && envelope.kind == kind;
-    meant
-        .then(|| serde_json::from_str(envelope.message).ok())
-        .flatten()
+    meant.then_some(envelope.message)
 }
 
 /// How a connection of a session was.

@@ -172,7 +172,6 @@ servers: { open: true }
 #[test]
 fn keys_that_are_not_supported_yet_are_refused_and_not_ignored() {
     for (key, name) in [
-        ("resume: { window: 2m }", "resume"),
         ("admin: { bind: '127.0.0.1:9180' }", "admin"),
         ("cluster: { nats: { url: 'nats://127.0.0.1:4222' } }", "cluster"),
     ] {

@@ -9,12 +9,13 @@ const PLENTY: usize = 1 << 20;
 static PRESENT: AtomicBool = AtomicBool::new(false);
 
 fn budget(messages: usize, bytes: usize, total: usize) -> Arc<Budget> {
-    Arc::new(Budget::new(QueueBound { messages, bytes }, total))
+    let each = QueueBound { messages, bytes };
+    Arc::new(Budget::new(each, each, total))
 }
 
 /// An outbox with these bounds of its own.
 fn bounded(messages: usize, bytes: usize) -> Outbox {
-    Outbox::new(budget(messages, bytes, PLENTY))
+    Outbox::new(budget(messages, bytes, PLENTY), false)
 }
 
 /// An outbox that is never full, whose connection has every lane.
@@ -100,8 +101,8 @@ fn what_is_being_written_still_counts_as_waiting() {
 #[test]
 fn all_queues_share_a_budget_that_is_given_back_when_something_is_sent_or_a_queue_goes() {
     let budget = budget(PLENTY, PLENTY, 10);
-    let one = Outbox::new(Arc::clone(&budget));
-    let other = Outbox::new(Arc::clone(&budget));
+    let one = Outbox::new(Arc::clone(&budget), false);
+    let other = Outbox::new(Arc::clone(&budget), false);
     assert_eq!(push(&one, "123456"), Ok(()));
     assert_eq!(push(&other, "12345"), Err(Refused::Full));
     assert_eq!(push(&other, "1234"), Ok(()));
@@ -229,7 +230,7 @@ async fn a_close_is_told_once_everything_on_every_lane_is_sent() {
 #[test]
 fn what_one_lane_could_not_carry_goes_on_another_and_counts_all_the_while() {
     let budget = budget(1, PLENTY, PLENTY);
-    let outbox = Outbox::new(Arc::clone(&budget));
+    let outbox = Outbox::new(Arc::clone(&budget), false);
     outbox.attach(true);
     push_on(&outbox, Lane::Datagram, 0, "large");
     outbox.close(Close::new(1001, "going"));
@@ -302,8 +303,8 @@ async fn a_refusal_waits_for_a_place_in_its_own_queue() {
 #[tokio::test(start_paused = true)]
 async fn a_refusal_waits_for_a_place_in_all_queues_together() {
     let budget = budget(PLENTY, PLENTY, 8);
-    let outbox = Outbox::new(Arc::clone(&budget));
-    let other = Outbox::new(Arc::clone(&budget));
+    let outbox = Outbox::new(Arc::clone(&budget), false);
+    let other = Outbox::new(Arc::clone(&budget), false);
     push(&other, "12345").expect("a place");
     let free = async { assert_eq!(send(&other, Lane::Ordered), ["12345"]) };
     assert_eq!(waiting_for_a_place(&outbox, free).await, Ok(()));

@@ -26,7 +26,7 @@ impl House {
         };
         Self {
             rooms: Rooms::default(),
-            budget: Arc::new(Budget::new(each, total)),
+            budget: Arc::new(Budget::new(each, each, total)),
             style: IdStyle::Nanoid {
                 length: 21,
                 alphabet: ('a'..='z').collect(),
@@ -35,7 +35,7 @@ impl House {
     }
 
     fn outbox(&self) -> Arc<Outbox> {
-        Arc::new(Outbox::new(Arc::clone(&self.budget)))
+        Arc::new(Outbox::new(Arc::clone(&self.budget), false))
     }
 
     fn try_open(&self, id: &ServerId, most: usize) -> Result<Arc<Room>, Close> {
@@ -69,7 +69,12 @@ impl House {
 }
 
 fn hello(id: &PeerId) -> Text {
-    envelope::hello(id, None, None)
+    envelope::hello(&envelope::Hello {
+        id,
+        server_info: None,
+        ice_servers: None,
+        resume: None,
+    })
 }
 
 fn fixed(on_conflict: OnConflict) -> ServerId {

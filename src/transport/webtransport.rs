@@ -119,11 +119,9 @@ impl Receiver {
             },
             // That a connection is gone is seen on the session stream alone, behind what has come on it.
             Ok(stream) = self.session.connection.accept_uni(), if lanes && room => {
-                let read = read(Arc::clone(&self.session), stream, self.message_bytes);
-                let within = self.within;
-                self.incoming.push(Box::pin(async move {
-                    timeout(within, read).await.unwrap_or(Incoming::Nothing)
-                }));
+                let session = Arc::clone(&self.session);
+                let (message_bytes, within) = (self.message_bytes, self.within);
+                self.incoming.push(Box::pin(read(session, stream, message_bytes, within)));
                 None
             }
             Ok(datagram) = self.session.connection.read_datagram(), if lanes => {
@@ -212,18 +210,31 @@ impl Drop for Receiver {
 /// RFC 9114, 8.1.
 pub const H3_NO_ERROR: VarInt = VarInt::from_u32(0x100);
 
-/// Reads an envelope alone in a stream. Dropping the future stops the stream.
-async fn read(session: Arc<Session>, mut stream: RecvStream, message_bytes: usize) -> Incoming {
-    match session.header(&mut stream).await {
-        Uni::Session => {}
-        Uni::Http3 => return Incoming::Keep(stream),
-        Uni::Other => return Incoming::Nothing,
-    }
-    match stream.read_to_end(message_bytes).await {
-        Ok(bytes) => Incoming::Received(envelope(bytes.into(), false)),
-        Err(ReadToEndError::TooLong) => Incoming::Received(too_big(message_bytes)),
+/// Reads an envelope alone in a stream, and stops one that is unfinished after some time.
+async fn read(
+    session: Arc<Session>,
+    mut stream: RecvStream,
+    message_bytes: usize,
+    within: Duration,
+) -> Incoming {
+    let read = async {
+        match session.header(&mut stream).await {
+            Uni::Session => {}
+            other => return Err(other),
+        }
+        Ok(stream.read_to_end(message_bytes).await)
+    };
+    match timeout(within, read).await {
+        Ok(Ok(Ok(bytes))) => Incoming::Received(envelope(bytes.into(), false)),
+        Ok(Ok(Err(ReadToEndError::TooLong))) => Incoming::Received(too_big(message_bytes)),
         // The peer gave it up.
-        Err(ReadToEndError::Read(_)) => Incoming::Nothing,
+        Ok(Ok(Err(ReadToEndError::Read(_)))) => Incoming::Nothing,
+        Ok(Err(Uni::Http3)) => Incoming::Keep(stream),
+        Ok(Err(_)) => Incoming::Nothing,
+        Err(_) => {
+            _ = stream.stop(session::code(4408));
+            Incoming::Nothing
+        }
     }
 }
 

@@ -105,10 +105,6 @@ fn listeners_and_servers_must_be_there() {
 fn what_is_not_supported_is_told_plainly() {
     each_refused(&[
         (
-            "resume: { window: 2m }",
-            "`resume` is not supported yet; remove it",
-        ),
-        (
             "admin: { bind: 127.0.0.1:9180 }",
             "`admin` is not supported yet; remove it",
         ),

@@ -210,9 +210,13 @@ impl Session {
             }
         };
         _ = timeout(CLOSE_PATIENCE.max(3 * self.connection.rtt()), told).await;
-        let code = quinn::VarInt::from_u64(error_to_http3(code.into())).unwrap_or_default();
-        self.connection.close(code, reason.as_bytes());
+        self.connection.close(self::code(code), reason.as_bytes());
     }
+}
+
+/// A close code as HTTP/3 carries it.
+pub fn code(code: u16) -> quinn::VarInt {
+    quinn::VarInt::from_u64(error_to_http3(code.into())).unwrap_or_default()
 }
 
 /// What a unidirectional stream of a peer is.
