@@ -10,13 +10,11 @@ mod common;
 
 use common::{
     OPEN, TestRelay, Via,
+    login::one_door,
     raw::{Response, UPGRADE, Wire},
 };
 
 const BOTH: [Via; 2] = [Via::Ws, Via::Wss];
-
-/// `open sesame`, at next to no cost.
-const PASSPHRASES: &str = "servers: { passphrases: [{ name: door, hash: \"$argon2id$v=19$m=8,t=1,p=1$U7QrjxPBdmd/FVMP7GDJAA$sfpUjpJiFxSSpzMRHBehmFr3PyvutaCX3ZPjEx4q6FU\" }] }\n";
 
 /// Sends a request, and reads the response.
 async fn ask(relay: &TestRelay, via: Via, request: impl AsRef<[u8]>) -> Response {
@@ -180,7 +178,7 @@ fn with_origins(origins: &str) -> String {
 
 #[tokio::test]
 async fn a_wrong_authorization_on_server_is_401_and_says_how_to_log_in() {
-    let relay = TestRelay::start(PASSPHRASES).await;
+    let relay = TestRelay::start(&one_door()).await;
     for via in BOTH {
         for wrong in [
             "Bearer open barley",
@@ -202,7 +200,7 @@ async fn a_wrong_authorization_on_server_is_401_and_says_how_to_log_in() {
 
 #[tokio::test]
 async fn a_right_authorization_is_let_in_and_gets_hello_at_once() {
-    let relay = TestRelay::start(PASSPHRASES).await;
+    let relay = TestRelay::start(&one_door()).await;
     for via in BOTH {
         // `door:open sesame`, `:open sesame`
         for right in [
@@ -222,7 +220,7 @@ async fn a_right_authorization_is_let_in_and_gets_hello_at_once() {
 
 #[tokio::test]
 async fn an_authorization_on_a_client_path_is_not_looked_at() {
-    let relay = TestRelay::start(PASSPHRASES).await;
+    let relay = TestRelay::start(&one_door()).await;
     for via in BOTH {
         let request = upgrade("/client/abc", "Authorization: Bearer open barley\r\n");
         assert_eq!(ask(&relay, via, request).await.status, 101);
@@ -233,7 +231,7 @@ async fn an_authorization_on_a_client_path_is_not_looked_at() {
 async fn too_many_failed_logins_are_429_with_retry_after_and_so_is_the_right_passphrase() {
     let limits = "limits: { failed_logins: { per_address: 2, window: 1h } }\n";
     for via in BOTH {
-        let relay = TestRelay::start(&format!("{PASSPHRASES}{limits}")).await;
+        let relay = TestRelay::start(&format!("{}{limits}", one_door())).await;
         let login = |passphrase: &str| {
             upgrade(
                 "/server",
@@ -309,6 +307,9 @@ async fn a_malformed_host_path_or_header_is_400() {
             healthz("Host:\r\n"),
             healthz("Host: a.example\r\nHost: a.example\r\n"),
             healthz("Host: user@a.example\r\n"),
+            healthz("Host: u@127.0.0.1\r\n"),
+            healthz("Host: u@a.123:80\r\n"),
+            healthz("Host: a.example:+80\r\n"),
             healthz("Host: a.example/path\r\n"),
             healthz("Host: a b\r\n"),
             healthz("Host: a.example:port\r\n"),
@@ -334,6 +335,7 @@ async fn a_malformed_host_path_or_header_is_400() {
             "a.example:8443",
             "127.0.0.1",
             "[::1]:80",
+            "a:",
             "a_b",
         ] {
             let response = ask(&relay, via, healthz(&format!("Host: {host}\r\n"))).await;

@@ -10,6 +10,7 @@ mod common;
 
 use common::{
     EVERY_TRANSPORT, PATIENCE, TestPeer, TestRelay, Via,
+    login::one_door,
     webtransport::{RawPeer, envelope, request},
 };
 use futures_util::FutureExt;
@@ -22,9 +23,6 @@ const LANES: &str = "
 schemas: { types: { ORD: { delivery: ordered }, IND: { delivery: independent }, DGRAM: { delivery: datagram } } }
 ";
 const OPEN: &str = "servers: { open: true }";
-/// `open sesame`, at next to no cost.
-const PASSPHRASES: &str = "servers: { passphrases: [{ name: door, hash: \"$argon2id$v=19$m=8,t=1,p=1$U7QrjxPBdmd/FVMP7GDJAA$sfpUjpJiFxSSpzMRHBehmFr3PyvutaCX3ZPjEx4q6FU\" }] }";
-
 async fn relay(more: &str) -> TestRelay {
     TestRelay::start(&format!("{OPEN}{LANES}{more}")).await
 }
@@ -241,7 +239,7 @@ async fn a_stream_that_its_sender_gives_up_costs_nothing() {
 
 #[tokio::test]
 async fn before_hello_only_the_session_stream_is_read() {
-    let relay = TestRelay::start(&format!("{PASSPHRASES}{LANES}")).await;
+    let relay = TestRelay::start(&format!("{}{LANES}", one_door())).await;
     let session = request(&relay, "/server", |it| it)
         .await
         .expect("a session");

@@ -10,6 +10,7 @@ mod common;
 
 use common::{
     OPEN, PATIENCE, TestRelay, Via,
+    login::one_door,
     webtransport::{RawPeer, closed_with, dial, request, try_dial},
 };
 use hyper::header::{AUTHORIZATION, HeaderName, HeaderValue, ORIGIN};
@@ -18,9 +19,6 @@ use quinn::TransportConfig;
 use tokio::{runtime::Builder, task::spawn_blocking, time::timeout};
 use url::Url;
 use web_transport_quinn::{Session, proto::ConnectRequest};
-
-/// `open sesame`, at next to no cost.
-const PASSPHRASES: &str = "servers: { passphrases: [{ name: door, hash: \"$argon2id$v=19$m=8,t=1,p=1$U7QrjxPBdmd/FVMP7GDJAA$sfpUjpJiFxSSpzMRHBehmFr3PyvutaCX3ZPjEx4q6FU\" }] }\n";
 
 async fn with_header(
     relay: &TestRelay,
@@ -84,7 +82,7 @@ async fn an_origin_that_is_not_allowed_is_403() {
 #[tokio::test]
 async fn a_wrong_authorization_is_403_and_too_many_are_429() {
     let limits = "limits: { failed_logins: { per_address: 2, window: 1h } }\n";
-    let relay = TestRelay::start(&format!("{PASSPHRASES}{limits}")).await;
+    let relay = TestRelay::start(&format!("{}{limits}", one_door())).await;
     let login = async |passphrase: &str| {
         let value = format!("Bearer {passphrase}");
         with_header(&relay, "/server", AUTHORIZATION, &value).await
@@ -102,7 +100,7 @@ async fn a_wrong_authorization_is_403_and_too_many_are_429() {
 
 #[tokio::test]
 async fn a_right_authorization_is_let_in_and_gets_hello_at_once() {
-    let relay = TestRelay::start(PASSPHRASES).await;
+    let relay = TestRelay::start(&one_door()).await;
     let session = with_header(&relay, "/server", AUTHORIZATION, "Bearer open sesame").await;
     RawPeer::open(session.expect("a session"))
         .await
@@ -221,7 +219,7 @@ async fn a_stream_that_is_opened_and_not_announced_is_no_session_stream() {
 
 #[tokio::test]
 async fn a_peer_that_is_refused_after_the_handshake_is_told_on_its_session_stream() {
-    let relay = TestRelay::start(&format!("{PASSPHRASES}timeouts: {{ login: 100ms }}\n")).await;
+    let relay = TestRelay::start(&format!("{}timeouts: {{ login: 100ms }}\n", one_door())).await;
     RawPeer::connect(&relay, "/client/unknown")
         .await
         .closed(4404)

@@ -273,13 +273,16 @@ fn host_of(request: &Request<Incoming>) -> Option<&str> {
     let authority: Authority = host.parse().ok()?;
     // `[::1]` keeps its brackets, as URLs need them.
     let (name, port) = host.split_at_checked(authority.host().len())?;
-    let digits = port.strip_prefix(':').unwrap_or(port);
-    let plain = !name.is_empty() && !host.contains('@');
-    (plain && (digits.is_empty() || is_port(digits))).then_some(name)
+    (!name.is_empty() && is_port(port)).then_some(name)
 }
 
+/// Nothing, or a colon and a number that may be left out (RFC 3986, 3.2.3). With a user name in front there is more.
 fn is_port(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<u16>().is_ok()
+    let Some(digits) = text.strip_prefix(':') else {
+        return text.is_empty();
+    };
+    digits.bytes().all(|byte| byte.is_ascii_digit())
+        && (digits.is_empty() || digits.parse::<u16>().is_ok())
 }
 
 /// HTTP/1.0, which the probes of some load balancers speak, knows no Host.
