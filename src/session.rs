@@ -495,7 +495,7 @@ async fn run<R: Receive, T: Transmit>(
             drop(sending);
         }
     }
-    if matches!(over, Over::End(End::Clean)) {
+    if matches!(over, Over::End(End::Clean | End::Broken)) {
         _ = timeout(LINGER, transmitter.hang_up()).await;
     }
     _ = timeout(LINGER, receiver.discard()).await;

@@ -355,7 +355,6 @@ async fn handled(peer: &mut RawPeer) {
 }
 
 #[tokio::test]
-#[ignore = "a session that cannot be drained is closed without its code yet"]
 async fn a_peer_that_does_not_read_gets_the_close_code_all_the_same() {
     let relay =
         relay("limits: { outbound_queue: { messages: 10 } }\ntimeouts: { drain: 100ms }\n").await;

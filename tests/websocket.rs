@@ -243,7 +243,6 @@ async fn a_peers_close_is_answered_and_ends_the_connection() {
 }
 
 #[tokio::test]
-#[ignore = "a session does not hang up after a break yet"]
 async fn a_peers_close_with_a_code_of_its_own_is_answered_as_well() {
     let relay = TestRelay::start(OPEN).await;
     for via in BOTH {
@@ -315,7 +314,6 @@ async fn a_peer_that_goes_on_writing_still_gets_the_last_words() {
 }
 
 #[tokio::test]
-#[ignore = "a session may end before its last words are taken yet"]
 async fn a_peer_that_goes_on_writing_while_it_is_kicked_gets_the_last_words() {
     // Held to a rate, what it writes is not read.
     let limits = "limits: { messages_per_second: { rate: 1, burst: 1 } }\n";
