@@ -358,9 +358,7 @@ impl Room {
         let gone = envelope::peer_gone(&self.id);
         let peers = clients.len();
         for (_, client) in clients.drain() {
-            client
-                .outbox
-                .notify_always(gone.clone(), Some(&self.ended));
+            client.outbox.notify_always(gone.clone(), None);
             client.outbox.close(self.server_left(peers));
         }
     }

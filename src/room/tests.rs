@@ -414,26 +414,20 @@ fn a_drain_tells_everybody_1001_and_lets_nobody_in() {
     assert!(clients.iter().all(|client| told(&client.outbox).is_empty()));
 }
 
-/// Clients that join while a drain begins are told 1001 too, or are not let in.
 #[test]
-fn a_drain_finds_whoever_is_about_to_join() {
-    for _ in 0..200 {
-        let house = House::new();
-        let room = house.open_random();
-        let mut clients = Vec::new();
-        std::thread::scope(|scope| {
-            let joining = scope.spawn(|| {
-                let each = (0..20).map(|_| house.try_join(&room.id, 1000));
-                each.collect::<Vec<_>>()
-            });
-            house.rooms.drain();
-            house.rooms.close(&room);
-            clients = joining.join().expect("joined");
-        });
-        for client in clients {
-            let close = client.map_or_else(Some, |client| client.outbox.close_reason());
-            // A room that is gone is found by nobody; that its server left is told to nobody.
-            assert!(matches!(close, Some(Close { code: 1001, .. })), "{close:?}");
-        }
-    }
+fn a_drain_waits_for_whoever_is_on_the_way_in() {
+    let house = House::new();
+    let room = house.open_random();
+    let mut held = false;
+    let hello = |id: &PeerId| {
+        held = house.rooms.open.try_write().is_none();
+        hello(id)
+    };
+    let joined = house
+        .rooms
+        .join(&room.id, |_| false, &house.style, house.outbox(), 1000, hello);
+    let (_, client) = joined.expect("let in");
+    assert!(held, "a drain could have looked for clients before this one was there");
+    house.rooms.drain();
+    assert_eq!(closed(&client.outbox), Some(1001));
 }

@@ -196,7 +196,7 @@ mod tests {
             Watch::Until(Some(at(40)))
         );
         vigil.forgive(at(70));
-        let idle = look(&mut vigil, at(70), at(70), Role::Client);
+        let idle = vigil.look(at(70), Some(start), start, Role::Client, &timeouts());
         assert_ne!(idle, Watch::Idle, "an envelope may wait to be read");
     }
 

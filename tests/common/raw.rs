@@ -29,7 +29,7 @@ pub const UPGRADE: &str = "Host: relay.example\r\n\
 /// What the relay has to answer to its key.
 pub const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
-/// How little of what comes a [`Wire::slow`] takes before it is read.
+/// How little the system takes for a [`Wire::slow`].
 const SMALL_BUFFER: u32 = 4 * 1024;
 /// Any will do.
 const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
@@ -88,10 +88,12 @@ impl Wire {
         Self::over(stream, via).await
     }
 
-    /// The same, and the system takes little of what comes before the test reads it.
+    /// The same, and the system takes little of what comes before the test reads it, and of what the test writes
+    /// before the relay does.
     pub async fn slow(relay: &TestRelay, via: Via) -> Self {
         let socket = TcpSocket::new_v4().expect("a socket");
         socket.set_recv_buffer_size(SMALL_BUFFER).expect("a size");
+        socket.set_send_buffer_size(SMALL_BUFFER).expect("a size");
         let address = relay.address(via).parse().expect("an address");
         Self::over(socket.connect(address).await.expect("connects"), via).await
     }
