@@ -61,7 +61,8 @@ impl Gate {
         }
         let mut each = self.each.lock();
         let here = each.entry(address).or_default();
-        let over_each = per_address.map(|most| (*here >= most, *here >= most.saturating_add(RESERVE)));
+        let over_each =
+            per_address.map(|most| (*here >= most, *here >= most.saturating_add(RESERVE)));
         if let Some((_, true)) = over_each {
             self.all.fetch_sub(1, Relaxed);
             return None;
@@ -128,7 +129,13 @@ mod tests {
     fn one_address_at_its_limit_costs_no_other_one_anything() {
         let gate = Arc::new(Gate::default());
         let _first = gate.enter(key("192.0.2.1"), 100, Some(1));
-        assert!(gate.enter(key("192.0.2.1"), 100, Some(1)).is_some_and(|place| place.over));
-        assert!(gate.enter(key("192.0.2.2"), 100, Some(1)).is_some_and(|place| !place.over));
+        assert!(
+            gate.enter(key("192.0.2.1"), 100, Some(1))
+                .is_some_and(|place| place.over)
+        );
+        assert!(
+            gate.enter(key("192.0.2.2"), 100, Some(1))
+                .is_some_and(|place| !place.over)
+        );
     }
 }

@@ -151,13 +151,21 @@ impl Logins {
             entry
         };
         let entry = tokio::task::spawn_blocking(check).await.ok().flatten();
-        entry.map(|entry| server_id(&entry, ids)).ok_or(LoginError::Wrong)
+        entry
+            .map(|entry| server_id(&entry, ids))
+            .ok_or(LoginError::Wrong)
     }
 
     /// How long this address has to wait before a login of it is looked at.
-    pub fn blocked_for(&self, bound: Option<FailedLogins>, address: AddressKey) -> Option<Duration> {
+    pub fn blocked_for(
+        &self,
+        bound: Option<FailedLogins>,
+        address: AddressKey,
+    ) -> Option<Duration> {
         let bound = bound?;
-        self.failures.lock().blocked_for(bound, address, Instant::now())
+        self.failures
+            .lock()
+            .blocked_for(bound, address, Instant::now())
     }
 
     fn look_at_failures(
@@ -184,13 +192,16 @@ impl Logins {
             return (entries.len() <= MAX_ENTRIES_TRIED)
                 .then(|| entries.iter().map(Candidate::real).collect());
         };
-        let candidate = entries.iter().find(|entry| entry.name == *name).map_or_else(
-            || {
-                let digest = self.digest(&[name.as_bytes()]);
-                Candidate::decoy(&entries[usize::from(digest[0]) % entries.len()])
-            },
-            Candidate::real,
-        );
+        let candidate = entries
+            .iter()
+            .find(|entry| entry.name == *name)
+            .map_or_else(
+                || {
+                    let digest = self.digest(&[name.as_bytes()]);
+                    Candidate::decoy(&entries[usize::from(digest[0]) % entries.len()])
+                },
+                Candidate::real,
+            );
         Some(vec![candidate])
     }
 
@@ -292,9 +303,10 @@ struct Failed {
 
 impl Failures {
     fn add(&mut self, bound: FailedLogins, address: AddressKey, now: Instant) {
-        let mut failed = self
-            .get(bound, address, now)
-            .unwrap_or(Failed { count: 0, first: now });
+        let mut failed = self.get(bound, address, now).unwrap_or(Failed {
+            count: 0,
+            first: now,
+        });
         failed.count = failed.count.saturating_add(1);
         self.old.remove(&address);
         if self.young.len() >= MAX_ADDRESSES {
@@ -310,7 +322,12 @@ impl Failures {
             .copied()
     }
 
-    fn blocked_for(&self, bound: FailedLogins, address: AddressKey, now: Instant) -> Option<Duration> {
+    fn blocked_for(
+        &self,
+        bound: FailedLogins,
+        address: AddressKey,
+        now: Instant,
+    ) -> Option<Duration> {
         let failed = self.get(bound, address, now)?;
         (failed.count >= bound.per_address).then(|| failed.first + bound.window - now)
     }

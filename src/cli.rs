@@ -83,7 +83,10 @@ impl Arguments {
             (Some(Command::Connect(arguments)), _) => connect::run(arguments),
             (None, Some(config)) => serve::run(&config),
             (None, None) => Self::command()
-                .error(ErrorKind::MissingRequiredArgument, "give `-c FILE` or a command")
+                .error(
+                    ErrorKind::MissingRequiredArgument,
+                    "give `-c FILE` or a command",
+                )
                 .exit(),
         };
         done.unwrap_or_else(|failure| {

@@ -88,7 +88,8 @@ enum Wire {
 impl Peer {
     /// Connects to a `ws://`, `wss://` or `https://` (WebTransport) URL, its path being `/server` or `/client/SERVER_ID`.
     pub async fn connect(url: &str, options: Options) -> Result<Self, Error> {
-        let url = Url::parse(url).map_err(|error| Error::new(format!("`{url}` is no URL: {error}")))?;
+        let url =
+            Url::parse(url).map_err(|error| Error::new(format!("`{url}` is no URL: {error}")))?;
         let connecting = async {
             match url.scheme() {
                 "ws" | "wss" => websocket::Wire::connect(&url, &options)

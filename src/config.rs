@@ -1,6 +1,6 @@
 //! The configuration file: YAML as written, checked, and turned once into resolved values.
 //!
-//! [`Config::load`] reports every problem of a file at once, each with its place. Nothing below this
+//! [`Config::examine`] reports every problem of a file at once, each with its place. Nothing below this
 //! module sees YAML, units or relative paths again.
 
 mod address;

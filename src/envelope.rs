@@ -126,14 +126,10 @@ struct Members<'a> {
 
 impl<'a> Members<'a> {
     fn check(self, sender: &str) -> Result<Envelope<'a>, Invalid> {
-        let detail = match self.fault(sender) {
-            Some(detail) => detail,
-            None => match self.envelope() {
-                Ok(envelope) => return Ok(envelope),
-                Err(members) => return Err(members.invalid("the envelope is incomplete")),
-            },
-        };
-        Err(self.invalid(detail))
+        match self.fault(sender) {
+            Some(detail) => Err(self.invalid(detail)),
+            None => self.envelope().ok_or_else(Invalid::default),
+        }
     }
 
     /// The first rule that the members break.
@@ -175,26 +171,19 @@ impl<'a> Members<'a> {
         }
     }
 
-    fn envelope(self) -> Result<Envelope<'a>, Self> {
-        match self {
-            Self {
-                to: Some(Member::Text(to)),
-                kind: Some(Member::Text(kind)),
-                message: Some(message),
-                reference,
-                ..
-            } => Ok(Envelope {
-                to: match to.as_ref() {
-                    RELAY => Address::Relay,
-                    EVERYONE => Address::Everyone,
-                    _ => Address::Peer(to),
-                },
-                kind,
-                message: message.get(),
-                reference: reference.and_then(Member::into_text),
-            }),
-            incomplete => Err(incomplete),
-        }
+    /// The envelope, of whose members none is missing or of another kind.
+    fn envelope(self) -> Option<Envelope<'a>> {
+        let to = self.to?.into_text()?;
+        Some(Envelope {
+            to: match to.as_ref() {
+                RELAY => Address::Relay,
+                EVERYONE => Address::Everyone,
+                _ => Address::Peer(to),
+            },
+            kind: self.kind?.into_text()?,
+            message: self.message?.get(),
+            reference: self.reference.and_then(Member::into_text),
+        })
     }
 
     fn invalid(self, detail: &'static str) -> Invalid {
@@ -338,8 +327,7 @@ impl<'de> Visitor<'de> for MemberVisitor {
 
 /// Checks a message that comes without an envelope. The error is one sentence that says what to mend.
 pub fn check_message(text: &str) -> Result<(), Cow<'static, str>> {
-    let message: &RawValue =
-        serde_json::from_str(text).map_err(|error| syntax_detail(&error))?;
+    let message: &RawValue = serde_json::from_str(text).map_err(|error| syntax_detail(&error))?;
     message_fault(message.get()).map_or(Ok(()), |fault| Err(fault.into()))
 }
 
@@ -459,7 +447,9 @@ pub fn ack(received: u64) -> Text {
 
 /// Does this text count as an envelope that was sent, where a session can be resumed? What cannot be read does.
 pub fn counts(text: &str) -> bool {
-    let kind = serde_json::from_str::<Members<'_>>(text).ok().and_then(|members| members.kind);
+    let kind = serde_json::from_str::<Members<'_>>(text)
+        .ok()
+        .and_then(|members| members.kind);
     !matches!(
         kind.as_ref().and_then(Member::text),
         Some("HELLO" | "BYE" | "LOGIN" | "RESUME" | "ACK")

@@ -326,7 +326,10 @@ impl Outbox {
     /// Would [`Outbox::rewind`] succeed?
     pub fn can_rewind(&self, received: u64) -> bool {
         let state = self.state.lock();
-        state.kept.as_ref().is_some_and(|kept| kept.reaches(received))
+        state
+            .kept
+            .as_ref()
+            .is_some_and(|kept| kept.reaches(received))
     }
 
     /// The peer comes back and has received so many: everything after that is to be sent again. `false`: there were
@@ -345,7 +348,13 @@ impl Outbox {
     /// Queues an envelope of another peer. `after` is what [`Outbox::notify`] returned for the notice that
     /// must be sent first; `left` is looked at under the same lock that a PEER_GONE is pushed under, so that nothing
     /// of a sender follows its PEER_GONE.
-    pub fn push(&self, text: Text, lane: Lane, after: u64, left: &AtomicBool) -> Result<(), Refused> {
+    pub fn push(
+        &self,
+        text: Text,
+        lane: Lane,
+        after: u64,
+        left: &AtomicBool,
+    ) -> Result<(), Refused> {
         let mut state = self.state.lock();
         if left.load(Relaxed) {
             return Err(Refused::Closed);
@@ -494,7 +503,9 @@ impl Outbox {
     /// A batch of this lane has been written, or given up where the lane may lose it. Empties `batch`.
     pub fn sent(&self, lane: Lane, batch: &mut Vec<Text>) {
         let mut state = self.state.lock();
-        let Writing { messages, bytes, .. } = match lane {
+        let Writing {
+            messages, bytes, ..
+        } = match lane {
             Lane::Ordered => std::mem::take(&mut state.writing),
             _ => Writing {
                 hello: false,
@@ -578,7 +589,10 @@ impl State {
     /// What another lane may carry: nothing before HELLO is written and everything is sent again, nor before the notice
     /// that an envelope waits for.
     fn take_beside(&mut self, lane: Lane, batch: &mut Vec<Text>, bytes: usize) {
-        let caught_up = self.kept.as_ref().is_none_or(|kept| kept.next == kept.texts.len());
+        let caught_up = self
+            .kept
+            .as_ref()
+            .is_none_or(|kept| kept.next == kept.texts.len());
         if self.hello.is_some() || self.writing.hello || !caught_up {
             return;
         }

@@ -43,7 +43,10 @@ enum State {
         taker: Option<oneshot::Sender<Session>>,
     },
     /// It waits until then.
-    Parked { session: Box<Session>, until: Instant },
+    Parked {
+        session: Box<Session>,
+        until: Instant,
+    },
 }
 
 /// A session's entry in the parking. Forgotten when dropped.

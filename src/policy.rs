@@ -11,8 +11,8 @@ use serde_json::value::RawValue;
 
 use crate::{
     config::{
-        Config, Delivery, Ids, Limits, MessageType, OnInvalid, OnViolation, Problem, Resume, Servers,
-        Timeouts, UnknownTypes,
+        Config, Delivery, Ids, Limits, MessageType, OnInvalid, OnViolation, Problem, Resume,
+        Servers, Timeouts, UnknownTypes,
     },
     envelope::{self, Envelope, Hello, Invalid, RESERVED_TYPES, ResumeOffer, Text},
     ice::IceServers,
@@ -237,9 +237,9 @@ impl Policy {
         let Some(rule) = self.rules.get(kind) else {
             return match self.unknown_types {
                 UnknownTypes::Allow => MessageCheck::NoSchema,
-                UnknownTypes::Reject => {
-                    MessageCheck::Fails(format!("{kind} has no schema, and only types that have one are allowed"))
-                }
+                UnknownTypes::Reject => MessageCheck::Fails(format!(
+                    "{kind} has no schema, and only types that have one are allowed"
+                )),
             };
         };
         let message = message.trim();
@@ -273,7 +273,9 @@ fn too_large(most: usize) -> String {
 impl Rule {
     fn new(config: &Config, kind: &MessageType) -> Result<Self, Vec<Problem>> {
         let schema = match &kind.schema {
-            Some(source) => Some(samples::compile(config, source).map_err(|problem| vec![problem])?),
+            Some(source) => {
+                Some(samples::compile(config, source).map_err(|problem| vec![problem])?)
+            }
             None => None,
         };
         if let Some(schema) = &schema {
@@ -316,10 +318,7 @@ impl Rule {
             ));
         }
         if let Some(most) = self.max_bytes.filter(|most| envelope.message.len() > *most) {
-            return Verdict::Refuse(Refusal::new(
-                Code::TooLarge,
-                too_large(most),
-            ));
+            return Verdict::Refuse(Refusal::new(Code::TooLarge, too_large(most)));
         }
         match (&self.schema, message) {
             (Some(schema), Some(message)) if !schema.is_valid(message) => {

@@ -123,7 +123,11 @@ impl Relay {
 
 async fn drain(hub: &Hub) {
     let patience = hub.policy.load().timeouts.drain;
-    info!(rooms = hub.rooms.len(), connections = hub.gate.connections(), "shutting down");
+    info!(
+        rooms = hub.rooms.len(),
+        connections = hub.gate.connections(),
+        "shutting down"
+    );
     hub.stop.cancel();
     hub.rooms.drain();
     // Nobody can come back to them.

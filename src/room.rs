@@ -167,7 +167,11 @@ impl Rooms {
         }
         let Some(room) = registry.rooms.get(server_id).map(Arc::clone) else {
             let unknown = Close::new(4404, "no server has this id");
-            return Err(if fixed(server_id) { unknown.spread(1) } else { unknown });
+            return Err(if fixed(server_id) {
+                unknown.spread(1)
+            } else {
+                unknown
+            });
         };
         // The registry is held until the client is in, so that a drain finds everybody.
         let client = room.admit(style, outbox, max_clients, hello)?;
@@ -177,7 +181,11 @@ impl Rooms {
     /// Takes a room away whose server has left, and tells its clients.
     pub fn close(&self, room: &Arc<Room>) {
         let mut registry = self.open.write();
-        if registry.rooms.get(&room.id).is_some_and(|open| Arc::ptr_eq(open, room)) {
+        if registry
+            .rooms
+            .get(&room.id)
+            .is_some_and(|open| Arc::ptr_eq(open, room))
+        {
             registry.rooms.remove(&room.id);
         }
         drop(registry);
@@ -245,13 +253,13 @@ impl Room {
             return Err(full("the room is full"));
         }
         let id = draw(style, |id| *id == self.id || clients.contains_key(id))?;
-        let joined = self
-            .server
-            .notify(envelope::peer_joined(&id))
-            .map_err(|refused| match refused {
-                Refused::Full => full("the server's queue is full"),
-                Refused::Closed => self.server_left(1),
-            })?;
+        let joined =
+            self.server
+                .notify(envelope::peer_joined(&id))
+                .map_err(|refused| match refused {
+                    Refused::Full => full("the server's queue is full"),
+                    Refused::Closed => self.server_left(1),
+                })?;
         let client = Arc::new(Client {
             id: id.clone(),
             outbox,

@@ -297,7 +297,9 @@ async fn come_back<R: Receive>(
     };
     let offer = ResumeOffer {
         token: ticket.renew(),
-        window: policy.resume.map_or(0.0, |resume| resume.window.as_secs_f64()),
+        window: policy
+            .resume
+            .map_or(0.0, |resume| resume.window.as_secs_f64()),
         received: Some(session.received),
     };
     let hello = policy.hello(session.seat.id(), Some(offer));
@@ -529,7 +531,13 @@ async fn say_goodbye<R: Receive, T: Transmit>(
     hub: &Hub,
 ) {
     let last_words = transmitter.goodbye(send::bye(close), close);
-    if timeout(hub.patience(), beside_discarding(receiver, pin!(last_words))).await.is_err() {
+    if timeout(
+        hub.patience(),
+        beside_discarding(receiver, pin!(last_words)),
+    )
+    .await
+    .is_err()
+    {
         transmitter.cut(close).await;
     }
 }

@@ -179,7 +179,9 @@ pub fn self_signed(names: &[String], from: SystemTime) -> Result<SelfSigned, Str
     let name = names.first().map_or("intercessor", String::as_str);
     params.distinguished_name.push(DnType::CommonName, name);
     let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(|error| error.to_string())?;
-    let certificate = params.self_signed(&key).map_err(|error| error.to_string())?;
+    let certificate = params
+        .self_signed(&key)
+        .map_err(|error| error.to_string())?;
     Ok(SelfSigned { certificate, key })
 }
 
@@ -253,7 +255,11 @@ mod tests {
         let [_, next] = identity.pinned()[..] else {
             panic!("a current and a next certificate");
         };
-        assert!(!identity.renew(start + TURN - Duration::from_secs(1)).expect("no renewal"));
+        assert!(
+            !identity
+                .renew(start + TURN - Duration::from_secs(1))
+                .expect("no renewal")
+        );
         assert!(identity.renew(start + TURN).expect("a renewal"));
         assert_eq!(identity.pinned()[0], next);
         assert_ne!(identity.pinned()[1], next);
@@ -264,7 +270,8 @@ mod tests {
     #[test]
     fn a_certificate_out_of_files_is_not_to_be_pinned_and_its_key_must_belong_to_it() {
         let dir = tempfile::tempdir().expect("a directory");
-        let [ours, other] = [(); 2].map(|()| self_signed(&names(), SystemTime::now()).expect("made"));
+        let [ours, other] =
+            [(); 2].map(|()| self_signed(&names(), SystemTime::now()).expect("made"));
         let (cert, key) = (dir.path().join("a.pem"), dir.path().join("a.key"));
         std::fs::write(&cert, ours.certificate_pem()).expect("written");
         write_private(&key, &ours.key_pem(), false).expect("written");
@@ -289,7 +296,10 @@ mod tests {
         let file = dir.path().join("a.key");
         write_private(&file, "first", false).expect("written");
         write_private(&file, "second", false).expect_err("is there already");
-        let mode = std::fs::metadata(&file).expect("is there").permissions().mode();
+        let mode = std::fs::metadata(&file)
+            .expect("is there")
+            .permissions()
+            .mode();
         assert_eq!(mode & 0o777, 0o600);
     }
 }

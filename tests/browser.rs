@@ -1,5 +1,10 @@
 //! The protocol as a real Chromium speaks it.
-#![allow(clippy::panic, clippy::expect_used, clippy::unwrap_used, reason = "a test that panics has failed")]
+#![allow(
+    clippy::panic,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test that panics has failed"
+)]
 
 mod common;
 
@@ -40,7 +45,9 @@ async fn run_page(page: String) -> Value {
     let _browser = chromium(profile.path(), &format!("http://{address}/"));
     let result = timeout(PATIENCE, results.recv()).await;
     server.abort();
-    result.expect("the page posts its result in time").expect("a result")
+    result
+        .expect("the page posts its result in time")
+        .expect("a result")
 }
 
 async fn answer(
@@ -49,7 +56,12 @@ async fn answer(
     results: &mpsc::Sender<Value>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     if *request.method() == Method::POST {
-        let body = request.into_body().collect().await.expect("a body").to_bytes();
+        let body = request
+            .into_body()
+            .collect()
+            .await
+            .expect("a body")
+            .to_bytes();
         let result = serde_json::from_slice(&body).expect("JSON");
         _ = results.send(result).await;
         return Ok(Response::default());

@@ -1,5 +1,10 @@
 //! The command line, run as the program that it is.
-#![allow(clippy::panic, clippy::expect_used, clippy::unwrap_used, reason = "a test that panics has failed")]
+#![allow(
+    clippy::panic,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test that panics has failed"
+)]
 
 mod common;
 
@@ -59,10 +64,20 @@ fn stderr(output: &Output) -> String {
 fn version_and_help_are_told() {
     let dir = directory(&[]);
     let version = run(dir.path(), &["--version"]);
-    assert_eq!(stdout(&version), format!("intercessor {}\n", env!("CARGO_PKG_VERSION")));
+    assert_eq!(
+        stdout(&version),
+        format!("intercessor {}\n", env!("CARGO_PKG_VERSION"))
+    );
     let help = run(dir.path(), &["--help"]);
     assert!(help.status.success());
-    for word in ["check", "hash", "cert", "connect", "--config", "Exit status"] {
+    for word in [
+        "check",
+        "hash",
+        "cert",
+        "connect",
+        "--config",
+        "Exit status",
+    ] {
         assert!(stdout(&help).contains(word), "{word}");
     }
 }
@@ -157,7 +172,11 @@ schemas: { types: { B: { schema: { type: nonsense } } } }
 fn a_certificate_that_does_not_fit_its_key_is_a_bad_configuration() {
     let dir = directory(&[]);
     for out in ["a", "b"] {
-        assert!(run(dir.path(), &["cert", "--out", out, "--name", "localhost"]).status.success());
+        assert!(
+            run(dir.path(), &["cert", "--out", out, "--name", "localhost"])
+                .status
+                .success()
+        );
     }
     let config = "\
 listeners: [{ transport: websocket, bind: 127.0.0.1:0, tls: { cert: a/relay.pem, key: b/relay.key } }]
@@ -166,19 +185,29 @@ servers: { open: true }
     std::fs::write(dir.path().join("relay.yaml"), config).expect("written");
     let output = run(dir.path(), &["-c", "relay.yaml"]);
     assert_eq!(output.status.code(), Some(78));
-    assert!(stderr(&output).contains("does not belong to the certificate"), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("does not belong to the certificate"),
+        "{}",
+        stderr(&output)
+    );
 }
 
 #[test]
 fn keys_that_are_not_supported_yet_are_refused_and_not_ignored() {
     for (key, name) in [
         ("admin: { bind: '127.0.0.1:9180' }", "admin"),
-        ("cluster: { nats: { url: 'nats://127.0.0.1:4222' } }", "cluster"),
+        (
+            "cluster: { nats: { url: 'nats://127.0.0.1:4222' } }",
+            "cluster",
+        ),
     ] {
         let dir = directory(&[("relay.yaml", &format!("{SMALLEST}{key}\n"))]);
         let output = run(dir.path(), &["check", "-c", "relay.yaml"]);
         assert_eq!(output.status.code(), Some(78), "{key}");
-        assert!(stderr(&output).contains(&format!("`{name}` is not supported yet")), "{key}");
+        assert!(
+            stderr(&output).contains(&format!("`{name}` is not supported yet")),
+            "{key}"
+        );
     }
     for (key, name) in [
         ("demo: true", "demo"),
@@ -189,7 +218,10 @@ fn keys_that_are_not_supported_yet_are_refused_and_not_ignored() {
         let dir = directory(&[("relay.yaml", &config)]);
         let output = run(dir.path(), &["check", "-c", "relay.yaml"]);
         assert_eq!(output.status.code(), Some(78), "{key}");
-        assert!(stderr(&output).contains(&format!("`{name}` is not supported yet")), "{key}");
+        assert!(
+            stderr(&output).contains(&format!("`{name}` is not supported yet")),
+            "{key}"
+        );
     }
 }
 
@@ -206,7 +238,18 @@ fn a_message_is_judged_with_an_explanation() {
         ("array.json", "[]"),
     ]);
     let judge = |kind: &str, file: &str| {
-        run(dir.path(), &["check", "-c", "relay.yaml", "--type", kind, "--message", file])
+        run(
+            dir.path(),
+            &[
+                "check",
+                "-c",
+                "relay.yaml",
+                "--type",
+                kind,
+                "--message",
+                file,
+            ],
+        )
     };
     let good = judge("CHAT", "good.json");
     assert_eq!(good.status.code(), Some(0));
@@ -231,14 +274,25 @@ fn a_hash_is_made_of_one_line_without_its_end() {
     let hash = intercessor::passphrase::Hash::parse(hash.trim()).expect("a hash");
     assert!(hash.verify("open sesame"));
     assert!(!stderr(&output).contains("sesame"));
-    assert_eq!(run_with_input(dir.path(), &["hash"], "\n").status.code(), Some(1));
+    assert_eq!(
+        run_with_input(dir.path(), &["hash"], "\n").status.code(),
+        Some(1)
+    );
 }
 
 #[test]
 fn a_certificate_is_written_once_and_its_hash_told() {
     let dir = directory(&[]);
     let make = |more: &[&str]| {
-        let arguments = ["cert", "--out", "certs", "--name", "localhost", "--name", "127.0.0.1"];
+        let arguments = [
+            "cert",
+            "--out",
+            "certs",
+            "--name",
+            "localhost",
+            "--name",
+            "127.0.0.1",
+        ];
         run(dir.path(), &[&arguments[..], more].concat())
     };
     let first = make(&[]);
@@ -255,9 +309,15 @@ fn a_certificate_is_written_once_and_its_hash_told() {
     let again = make(&[]);
     assert_eq!(again.status.code(), Some(1));
     assert!(stderr(&again).contains("--force"), "{}", stderr(&again));
-    assert_eq!(intercessor::tls::read_chain(&pem).expect("still there"), chain);
+    assert_eq!(
+        intercessor::tls::read_chain(&pem).expect("still there"),
+        chain
+    );
     assert!(make(&["--force"]).status.success());
-    assert_ne!(intercessor::tls::read_chain(&pem).expect("a new one"), chain);
+    assert_ne!(
+        intercessor::tls::read_chain(&pem).expect("a new one"),
+        chain
+    );
 }
 
 #[test]
@@ -267,7 +327,11 @@ fn a_port_that_is_taken_is_exit_1_and_says_what_to_do() {
     let dir = directory(&[("relay.yaml", &SMALLEST.replace("127.0.0.1:0", &address))]);
     let output = run(dir.path(), &["-c", "relay.yaml"]);
     assert_eq!(output.status.code(), Some(1));
-    assert!(stderr(&output).contains("another program listens there"), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("another program listens there"),
+        "{}",
+        stderr(&output)
+    );
 }
 
 #[test]
@@ -284,11 +348,23 @@ servers: { open: true }
         let mut relay = Process::relay(dir.path(), &[]);
         let urls: Vec<String> = (0..4).map(|_| relay.listening()).collect();
         let port = |url: &str| url.rsplit(':').next().expect("a port").to_owned();
-        assert!(urls[0].starts_with("transport=websocket url=ws://127.0.0.1:"), "{urls:?}");
-        assert!(urls[1].starts_with("transport=websocket url=ws://127.0.0.2:"), "{urls:?}");
+        assert!(
+            urls[0].starts_with("transport=websocket url=ws://127.0.0.1:"),
+            "{urls:?}"
+        );
+        assert!(
+            urls[1].starts_with("transport=websocket url=ws://127.0.0.2:"),
+            "{urls:?}"
+        );
         assert_eq!(port(&urls[0]), port(&urls[1]));
-        assert!(urls[2].starts_with("transport=websocket url=wss://"), "{urls:?}");
-        assert!(urls[3].starts_with("transport=webtransport url=https://"), "{urls:?}");
+        assert!(
+            urls[2].starts_with("transport=websocket url=wss://"),
+            "{urls:?}"
+        );
+        assert!(
+            urls[3].starts_with("transport=webtransport url=https://"),
+            "{urls:?}"
+        );
         relay.signal("HUP");
         relay.line_with("reload is not supported yet");
         relay.signal(signal);
@@ -306,7 +382,11 @@ fn logs_are_json_where_asked_for_and_rust_log_overrides_the_level() {
     assert_eq!(event["level"], "INFO");
     assert_eq!(event["message"], "listening");
     assert_eq!(event["transport"], "websocket");
-    assert!(event["url"].as_str().is_some_and(|url| url.starts_with("ws://127.0.0.1:")));
+    assert!(
+        event["url"]
+            .as_str()
+            .is_some_and(|url| url.starts_with("ws://127.0.0.1:"))
+    );
 }
 
 #[test]
@@ -323,17 +403,28 @@ fn neither_passphrases_nor_messages_nor_whole_ids_reach_the_log() {
     let mut relay = Process::relay(dir.path(), &[("RUST_LOG", "trace")]);
     let url = relay.listening_url();
     let server = format!("{url}/server");
-    let wrong = run(dir.path(), &["connect", &server, "--passphrase-file", "wrong"]);
+    let wrong = run(
+        dir.path(),
+        &["connect", &server, "--passphrase-file", "wrong"],
+    );
     assert_eq!(wrong.status.code(), Some(1));
     assert!(stderr(&wrong).contains("401"), "{}", stderr(&wrong));
     let envelope = r#"{"to":"0","type":"SECRET","message":{"text":"sesame"}}"#;
     let right = run_with_input(
         dir.path(),
-        &["connect", &server, "--passphrase-file", "right", "--linger", "200ms"],
+        &[
+            "connect",
+            &server,
+            "--passphrase-file",
+            "right",
+            "--linger",
+            "200ms",
+        ],
         &format!("{envelope}\nnot JSON, sesame\n"),
     );
     assert_eq!(right.status.code(), Some(0), "{}", stderr(&right));
-    let hello: Value = serde_json::from_str(stdout(&right).lines().next().expect("HELLO")).expect("JSON");
+    let hello: Value =
+        serde_json::from_str(stdout(&right).lines().next().expect("HELLO")).expect("JSON");
     let id = hello["message"]["id"].as_str().expect("an id");
     relay.line_with("session ended");
     relay.signal("TERM");

@@ -1,5 +1,10 @@
 //! The relay ends many sessions, and survives each.
-#![allow(clippy::panic, clippy::expect_used, clippy::unwrap_used, reason = "a test that panics has failed")]
+#![allow(
+    clippy::panic,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test that panics has failed"
+)]
 
 mod common;
 

@@ -1,5 +1,10 @@
 //! Every rule of the envelope and every code of an ERROR, over every transport.
-#![allow(clippy::panic, clippy::expect_used, clippy::unwrap_used, reason = "a test that panics has failed")]
+#![allow(
+    clippy::panic,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test that panics has failed"
+)]
 
 mod common;
 
@@ -12,7 +17,8 @@ async fn a_message_reaches_the_other_side_byte_for_byte() {
     let message = r#"{"z":1.50E+2,"a":-0.0,"big":123456789012345678901234567890.10,"e":1e400,"s":"\u00e9\/\ud83d\ude00é","half":"\ud800","nul":"\u0000","o":{"":[ ]},"b" : [true,null]}"#;
     for (server, client) in every_pair() {
         let (mut server, mut client) = relay.pair(server, client).await;
-        let to = |id: &str| format!(r#"{{"x":0,"message":{message},"to":"{id}","type":"T\u00df"}}"#);
+        let to =
+            |id: &str| format!(r#"{{"x":0,"message":{message},"to":"{id}","type":"T\u00df"}}"#);
         let seen = |id: &str| format!(r#"{{"from":"{id}","type":"Tß","message":{message}}}"#);
         client.send_text(&to(&server.id)).await;
         assert_eq!(server.next_text().await, seen(&client.id));
@@ -28,15 +34,25 @@ async fn an_invalid_envelope_is_refused_and_costs_nothing_else() {
     let relay = TestRelay::start(OPEN).await;
     for via in EVERY_TRANSPORT {
         let (mut server, mut client) = relay.pair(via, via).await;
-        let deep = format!("{}{}", r#"{"a":"#.repeat(200), "1".to_owned() + &"}".repeat(200));
+        let deep = format!(
+            "{}{}",
+            r#"{"a":"#.repeat(200),
+            "1".to_owned() + &"}".repeat(200)
+        );
         for bad in [
             "nonsense".to_owned(),
             "[]".to_owned(),
             r#"{"to":"a b","type":"T","message":{}}"#.to_owned(),
             format!(r#"{{"to":"{}","message":{{}}}}"#, server.id),
             format!(r#"{{"to":"{}","type":"T","message":3}}"#, server.id),
-            format!(r#"{{"to":"{0}","type":"T","message":{{}},"from":"{0}"}}"#, server.id),
-            format!(r#"{{"to":"{0}","to":"{0}","type":"T","message":{{}}}}"#, server.id),
+            format!(
+                r#"{{"to":"{0}","type":"T","message":{{}},"from":"{0}"}}"#,
+                server.id
+            ),
+            format!(
+                r#"{{"to":"{0}","to":"{0}","type":"T","message":{{}}}}"#,
+                server.id
+            ),
             format!(r#"{{"to":"{}","type":"T","message":{deep}}}"#, server.id),
         ] {
             client.send_text(&bad).await;
@@ -46,7 +62,10 @@ async fn an_invalid_envelope_is_refused_and_costs_nothing_else() {
             .send(json!({ "to": server.id, "type": "T", "message": {}, "from": client.id, "x": 1 }))
             .await;
         let arrived = server.next().await;
-        assert_eq!(arrived, json!({ "from": client.id, "type": "T", "message": {} }));
+        assert_eq!(
+            arrived,
+            json!({ "from": client.id, "type": "T", "message": {} })
+        );
         client.nothing_else().await;
     }
 }
@@ -63,7 +82,9 @@ async fn an_error_tells_which_envelope_it_is_about() {
         assert_eq!(error["to"], "nobody");
         assert_eq!(error["type"], "T");
         assert_eq!(error["ref"], "r-1");
-        client.send(json!({ "to": "nobody", "type": "T", "ref": "r-2" })).await;
+        client
+            .send(json!({ "to": "nobody", "type": "T", "ref": "r-2" }))
+            .await;
         assert_eq!(client.refused("INVALID_ENVELOPE").await["ref"], "r-2");
     }
 }
@@ -74,8 +95,16 @@ async fn types_of_the_relays_own_are_refused_between_peers() {
     for via in EVERY_TRANSPORT {
         let (mut server, mut client) = relay.pair(via, via).await;
         for kind in [
-            "HELLO", "PEER_JOINED", "PEER_GONE", "ERROR", "ICE_SERVERS", "ACK", "BYE", "LOGIN",
-            "RESUME", "KICK",
+            "HELLO",
+            "PEER_JOINED",
+            "PEER_GONE",
+            "ERROR",
+            "ICE_SERVERS",
+            "ACK",
+            "BYE",
+            "LOGIN",
+            "RESUME",
+            "KICK",
         ] {
             client.tell(&server.id, kind, json!({})).await;
             client.refused("RESERVED_TYPE").await;
@@ -97,7 +126,9 @@ async fn the_relay_refuses_what_it_does_not_know_and_what_is_not_for_this_role()
             client.refused("UNKNOWN_TYPE").await;
         }
         for kind in ["LOGIN", "KICK", "RESUME", "ACK"] {
-            client.tell("0", kind, json!({ "id": "x", "passphrase": "x" })).await;
+            client
+                .tell("0", kind, json!({ "id": "x", "passphrase": "x" }))
+                .await;
             client.refused("FORBIDDEN_TYPE").await;
         }
         for kind in ["LOGIN", "RESUME", "ACK"] {
@@ -160,11 +191,13 @@ async fn a_broadcast_reaches_every_client_and_none_is_no_error() {
 #[tokio::test]
 async fn messages_of_one_sender_arrive_in_the_order_sent() {
     const MESSAGES: usize = 500;
-    let relay = TestRelay::start("servers: { open: true }\nlimits: { messages_per_second: off }\n").await;
+    let relay =
+        TestRelay::start("servers: { open: true }\nlimits: { messages_per_second: off }\n").await;
     for (server, client) in every_pair() {
         let (mut server, mut client) = relay.pair(server, client).await;
         let (server_id, client_id) = (server.id.clone(), client.id.clone());
-        let numbers = |from: &str, n: usize| json!({ "from": from, "type": "N", "message": { "n": n } });
+        let numbers =
+            |from: &str, n: usize| json!({ "from": from, "type": "N", "message": { "n": n } });
         for n in 0..MESSAGES {
             client.tell(&server_id, "N", json!({ "n": n })).await;
             server.tell(&client_id, "N", json!({ "n": n })).await;
@@ -178,7 +211,8 @@ async fn messages_of_one_sender_arrive_in_the_order_sent() {
 
 #[tokio::test]
 async fn an_invalid_envelope_ends_the_session_where_the_configuration_says_so() {
-    let relay = TestRelay::start("servers: { open: true }\nlimits: { on_invalid: disconnect }\n").await;
+    let relay =
+        TestRelay::start("servers: { open: true }\nlimits: { on_invalid: disconnect }\n").await;
     for via in EVERY_TRANSPORT {
         let (mut server, mut client) = relay.pair(via, via).await;
         client.tell("nobody", "T", json!({})).await;
@@ -205,7 +239,10 @@ ice_servers:
     for via in EVERY_TRANSPORT {
         let mut server = relay.peer(via, "/server").await;
         let hello = server.next_text().await;
-        assert!(hello.contains(r#""serverInfo":{"z":1,"a":["two",3.5"#), "{hello}");
+        assert!(
+            hello.contains(r#""serverInfo":{"z":1,"a":["two",3.5"#),
+            "{hello}"
+        );
         let hello: Value = serde_json::from_str(&hello).expect("JSON");
         let ice = &hello["message"]["iceServers"];
         assert_eq!(ice[0], json!({ "urls": ["stun:stun.example:3478"] }));

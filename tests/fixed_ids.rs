@@ -1,5 +1,10 @@
 //! Servers whose id is a fixed one of the configuration, and who meets whom under it.
-#![allow(clippy::panic, clippy::expect_used, clippy::unwrap_used, reason = "a test that panics has failed")]
+#![allow(
+    clippy::panic,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test that panics has failed"
+)]
 
 mod common;
 
@@ -19,7 +24,10 @@ fn servers() -> String {
 }
 
 fn has_time_to_return(bye: &Value) {
-    assert!(bye["reconnectIn"].as_f64().is_some_and(|after| after > 0.0), "{bye}");
+    assert!(
+        bye["reconnectIn"].as_f64().is_some_and(|after| after > 0.0),
+        "{bye}"
+    );
 }
 
 fn has_none(bye: &Value) {

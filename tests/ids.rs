@@ -1,5 +1,10 @@
 //! Ids look as the configuration says.
-#![allow(clippy::panic, clippy::expect_used, clippy::unwrap_used, reason = "a test that panics has failed")]
+#![allow(
+    clippy::panic,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test that panics has failed"
+)]
 
 mod common;
 
@@ -20,7 +25,11 @@ async fn ids(config: &str) -> [HashSet<String>; 2] {
         ids[1].extend([client.id.clone(), second.id.clone()]);
         peers.extend([server, client, second]);
     }
-    assert_eq!((ids[0].len(), ids[1].len()), (3, 6), "each has its own: {ids:?}");
+    assert_eq!(
+        (ids[0].len(), ids[1].len()),
+        (3, 6),
+        "each has its own: {ids:?}"
+    );
     ids
 }
 
@@ -40,7 +49,8 @@ async fn ids_are_21_random_characters_unless_configured() {
 
 #[tokio::test]
 async fn length_and_alphabet_are_as_configured_for_each_role() {
-    let config = "ids: { server: { length: 64 }, client: { style: nanoid, length: 33, alphabet: ab } }\n";
+    let config =
+        "ids: { server: { length: 64 }, client: { style: nanoid, length: 33, alphabet: ab } }\n";
     let [servers, clients] = ids(config).await;
     for id in servers {
         assert!(id.len() == 64 && in_alphabet(&id, URL_SAFE), "{id}");

@@ -1,5 +1,10 @@
 //! A server ends the session of a client, or says something else to the relay.
-#![allow(clippy::panic, clippy::expect_used, clippy::unwrap_used, reason = "a test that panics has failed")]
+#![allow(
+    clippy::panic,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test that panics has failed"
+)]
 
 mod common;
 
@@ -17,7 +22,11 @@ async fn a_kicked_client_is_told_why_and_its_server_that_it_has_gone() {
         let (mut server, mut client) = relay.pair(of_server, of_client).await;
         let mut other = relay.client(of_client, &mut server).await;
         server.tell(&client.id, "T", json!({})).await;
-        kick(&mut server, json!({ "id": client.id, "reason": "no \"shouting\"" })).await;
+        kick(
+            &mut server,
+            json!({ "id": client.id, "reason": "no \"shouting\"" }),
+        )
+        .await;
         client.expect("T").await;
         let bye = client.closed(4403).await;
         assert_eq!(bye["reason"], "no \"shouting\"");
@@ -37,7 +46,12 @@ async fn a_kick_needs_no_reason() {
         let (mut server, mut client) = relay.pair(via, via).await;
         kick(&mut server, json!({ "id": client.id })).await;
         let bye = client.closed(4403).await;
-        assert!(bye["reason"].as_str().is_some_and(|reason| !reason.is_empty()), "{bye}");
+        assert!(
+            bye["reason"]
+                .as_str()
+                .is_some_and(|reason| !reason.is_empty()),
+            "{bye}"
+        );
     }
 }
 
@@ -48,7 +62,10 @@ async fn a_reason_is_cut_to_123_bytes_of_whole_characters() {
         for (reason, told) in [
             ("x".repeat(124), "x".repeat(123)),
             ("ä".repeat(100), "ä".repeat(61)),
-            (format!("x{}", "🦀".repeat(40)), format!("x{}", "🦀".repeat(30))),
+            (
+                format!("x{}", "🦀".repeat(40)),
+                format!("x{}", "🦀".repeat(30)),
+            ),
         ] {
             let (mut server, mut client) = relay.pair(via, via).await;
             kick(&mut server, json!({ "id": client.id, "reason": reason })).await;
@@ -70,7 +87,10 @@ async fn whoever_is_not_in_the_room_cannot_be_kicked() {
         for nobody in ["nobody", "*", "0", "", &own, &gone, &stranger.id] {
             kick(&mut server, json!({ "id": nobody })).await;
             let error = server.refused("UNKNOWN_PEER").await;
-            assert_eq!((&error["to"], &error["type"]), (&json!("0"), &json!("KICK")));
+            assert_eq!(
+                (&error["to"], &error["type"]),
+                (&json!("0"), &json!("KICK"))
+            );
         }
         stranger.nothing_else().await;
     }
@@ -92,7 +112,11 @@ async fn a_malformed_kick_is_an_invalid_envelope() {
         ] {
             let envelope = format!(r#"{{"to":"0","type":"KICK","message":{message},"ref":"r"}}"#);
             server.send_text(&envelope).await;
-            assert_eq!(server.refused("INVALID_ENVELOPE").await["ref"], "r", "{message}");
+            assert_eq!(
+                server.refused("INVALID_ENVELOPE").await["ref"],
+                "r",
+                "{message}"
+            );
         }
         client.nothing_else().await;
     }
@@ -120,9 +144,13 @@ async fn a_client_cannot_kick() {
             client.refused("FORBIDDEN_TYPE").await;
         }
         // Sent to a peer instead of the relay it is a reserved type, for a server too.
-        client.tell(&server.id, "KICK", json!({ "id": other.id })).await;
+        client
+            .tell(&server.id, "KICK", json!({ "id": other.id }))
+            .await;
         client.refused("RESERVED_TYPE").await;
-        server.tell(&client.id, "KICK", json!({ "id": client.id })).await;
+        server
+            .tell(&client.id, "KICK", json!({ "id": client.id }))
+            .await;
         server.refused("RESERVED_TYPE").await;
         client.nothing_else().await;
     }
@@ -134,7 +162,15 @@ async fn the_relay_knows_no_other_words() {
     for via in EVERY_TRANSPORT {
         let (mut server, mut client) = relay.pair(via, via).await;
         for peer in [&mut server, &mut client] {
-            for kind in ["HELLO", "PEER_JOINED", "PEER_GONE", "ERROR", "BYE", "ICE_SERVERS", "CHAT"] {
+            for kind in [
+                "HELLO",
+                "PEER_JOINED",
+                "PEER_GONE",
+                "ERROR",
+                "BYE",
+                "ICE_SERVERS",
+                "CHAT",
+            ] {
                 peer.tell("0", kind, json!({})).await;
                 assert_eq!(peer.refused("UNKNOWN_TYPE").await["type"], kind);
             }

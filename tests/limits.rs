@@ -1,5 +1,10 @@
 //! How many may come in, and that a place is given back.
-#![allow(clippy::panic, clippy::expect_used, clippy::unwrap_used, reason = "a test that panics has failed")]
+#![allow(
+    clippy::panic,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test that panics has failed"
+)]
 
 mod common;
 
@@ -15,7 +20,10 @@ async fn relay(limits: &str) -> TestRelay {
 }
 
 fn has_time_to_return(bye: &Value) {
-    assert!(bye["reconnectIn"].as_f64().is_some_and(|after| after > 0.0), "{bye}");
+    assert!(
+        bye["reconnectIn"].as_f64().is_some_and(|after| after > 0.0),
+        "{bye}"
+    );
 }
 
 #[tokio::test]
@@ -26,7 +34,7 @@ async fn over_the_limit_of_servers_is_1013_until_one_leaves() {
         has_time_to_return(&relay.peer(second, "/server").await.closed(1013).await);
         server.leave().await;
         // Its place is free as soon as it has left; the relay may not know yet that it has.
-        while relay.hub.rooms.len() > 0 {
+        while !relay.hub.rooms.is_empty() {
             tokio::task::yield_now().await;
         }
         relay.server(second).await;
@@ -70,7 +78,9 @@ async fn a_session_is_a_connection_for_as_long_as_it_lasts() {
     for via in EVERY_TRANSPORT {
         let (mut server, client) = relay.pair(via, via).await;
         for refused in EVERY_TRANSPORT {
-            let peer = relay.peer_with(refused, "/server", Default::default()).await;
+            let peer = relay
+                .peer_with(refused, "/server", Default::default())
+                .await;
             peer.map(|_| ()).expect_err("two are connected");
         }
         server.nothing_else().await;
@@ -101,7 +111,10 @@ async fn a_message_may_have_as_many_bytes_as_the_limit_and_one_more_is_1009() {
         let (mut server, mut client) = relay.pair(of_server, of_client).await;
         let envelope = |id: &str, bytes: usize| {
             let empty = json!({ "to": id, "type": "T", "message": { "x": "" } }).to_string();
-            empty.replace(r#""x":"""#, &format!(r#""x":"{}""#, "x".repeat(bytes - empty.len())))
+            empty.replace(
+                r#""x":"""#,
+                &format!(r#""x":"{}""#, "x".repeat(bytes - empty.len())),
+            )
         };
         client.send_text(&envelope(&server.id, 1024)).await;
         server.expect("T").await;

@@ -1,5 +1,10 @@
 //! What may wait for a peer that is slow to read, and who pays for more.
-#![allow(clippy::panic, clippy::expect_used, clippy::unwrap_used, reason = "a test that panics has failed")]
+#![allow(
+    clippy::panic,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test that panics has failed"
+)]
 
 mod common;
 
@@ -32,7 +37,8 @@ fn large(n: u64) -> Value {
 
 /// What comes before the relay has handled all that was sent until now.
 async fn handled(peer: &mut TestPeer) -> Vec<Value> {
-    peer.send(json!({ "to": "0", "type": "HANDLED", "message": {} })).await;
+    peer.send(json!({ "to": "0", "type": "HANDLED", "message": {} }))
+        .await;
     let mut before = Vec::new();
     loop {
         let envelope = peer.next().await;
@@ -80,7 +86,10 @@ async fn a_client_that_reads_nothing_is_closed_and_all_others_are_served() {
                 break told;
             }
         };
-        assert_eq!((&gone["type"], &gone["message"]["id"]), (&json!("PEER_GONE"), &json!(slow.id)));
+        assert_eq!(
+            (&gone["type"], &gone["message"]["id"]),
+            (&json!("PEER_GONE"), &json!(slow.id))
+        );
         server.tell(&slow.id, "T", json!({})).await;
         server.refused("UNKNOWN_PEER").await;
         server.tell("*", "LAST", json!({})).await;
@@ -93,7 +102,10 @@ async fn a_client_that_reads_nothing_is_closed_and_all_others_are_served() {
                 break envelope;
             }
         };
-        assert_eq!((&bye["type"], &bye["message"]["code"]), (&json!("BYE"), &json!(4508)));
+        assert_eq!(
+            (&bye["type"], &bye["message"]["code"]),
+            (&json!("BYE"), &json!(4508))
+        );
     }
 }
 
@@ -183,7 +195,8 @@ async fn what_may_be_dropped_is_dropped_silently_where_the_queue_is_full() {
 #[tokio::test]
 async fn all_queues_together_are_bounded_too_and_what_they_took_is_given_back() {
     const ALL: usize = 1 << 20;
-    let relay = relay("outbound_queue: { messages: 100000, bytes: 1GiB }, queued_bytes: 1MiB").await;
+    let relay =
+        relay("outbound_queue: { messages: 100000, bytes: 1GiB }, queued_bytes: 1MiB").await;
     for via in EVERY_TRANSPORT {
         let (mut server, slow) = relay.pair(via, via).await;
         let (mut other_server, mut other_client) = relay.pair(via, via).await;
@@ -239,7 +252,8 @@ impl Deaf {
 #[tokio::test]
 async fn a_peer_that_sends_nonsense_and_never_reads_harms_nobody_and_is_closed() {
     const EACH: usize = 64 * 1024;
-    let limits = "limits: { messages_per_second: off, outbound_queue: { messages: 10000, bytes: 64KiB } }\n";
+    let limits =
+        "limits: { messages_per_second: off, outbound_queue: { messages: 10000, bytes: 64KiB } }\n";
     let timeouts = "timeouts: { pong: 500ms, drain: 500ms, ping: off }\n";
     let relay = TestRelay::start(&format!("{OPEN}{limits}{timeouts}")).await;
     for via in EVERY_TRANSPORT {
@@ -249,17 +263,24 @@ async fn a_peer_that_sends_nonsense_and_never_reads_harms_nobody_and_is_closed()
         let flood = tokio::spawn(deaf.flood());
         // All the while others are served, until it is given up.
         for round in 0.. {
-            client.tell(&server.id, "PING", json!({ "round": round })).await;
+            client
+                .tell(&server.id, "PING", json!({ "round": round }))
+                .await;
             let envelope = server.next().await;
             if envelope["type"] == "PEER_GONE" {
                 assert_eq!(envelope["message"], gone);
                 break;
             }
             assert_eq!(envelope["message"]["round"], round);
-            server.tell(&client.id, "PONG", json!({ "round": round })).await;
+            server
+                .tell(&client.id, "PONG", json!({ "round": round }))
+                .await;
             assert_eq!(client.expect("PONG").await["round"], round);
             assert!(relay.hub.budget.queued() <= 3 * EACH);
         }
-        timeout(PATIENCE, flood).await.expect("cut off").expect("no panic");
+        timeout(PATIENCE, flood)
+            .await
+            .expect("cut off")
+            .expect("no panic");
     }
 }

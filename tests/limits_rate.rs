@@ -1,5 +1,10 @@
 //! How fast a peer may send, and what happens over that.
-#![allow(clippy::panic, clippy::expect_used, clippy::unwrap_used, reason = "a test that panics has failed")]
+#![allow(
+    clippy::panic,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test that panics has failed"
+)]
 
 mod common;
 
@@ -21,7 +26,8 @@ async fn relay_with(servers: &str, rate: &str, more: &str) -> TestRelay {
 /// Sends so many numbered messages, whatever comes of them. A peer that has been closed cannot send.
 async fn send_numbers(peer: &mut TestPeer, to: &str, count: u64) {
     for n in 0..count {
-        let envelope = json!({ "to": to, "type": "T", "message": { "n": n }, "ref": n.to_string() });
+        let envelope =
+            json!({ "to": to, "type": "T", "message": { "n": n }, "ref": n.to_string() });
         if peer.peer.send(&envelope.to_string()).await.is_err() {
             return;
         }
@@ -73,7 +79,9 @@ async fn a_client_over_its_rate_is_told_so_where_that_is_rejected() {
     for (of_server, of_client) in every_pair() {
         let (mut server, mut client) = relay.pair(of_server, of_client).await;
         send_numbers(&mut client, &server.id, 20).await;
-        client.send(json!({ "to": "0", "type": "END", "message": {} })).await;
+        client
+            .send(json!({ "to": "0", "type": "END", "message": {} }))
+            .await;
         // The last is over the rate too, unless this machine takes its time; it is asked again until it is not.
         let mut lost = Vec::new();
         loop {
@@ -81,10 +89,18 @@ async fn a_client_over_its_rate_is_told_so_where_that_is_rejected() {
             match (error["code"].as_str(), error["type"].as_str()) {
                 (Some("RATE_LIMITED"), Some("T")) => {
                     assert_eq!(error["to"], server.id);
-                    lost.push(error["ref"].as_str().expect("a ref").parse().expect("a number"));
+                    lost.push(
+                        error["ref"]
+                            .as_str()
+                            .expect("a ref")
+                            .parse()
+                            .expect("a number"),
+                    );
                 }
                 (Some("RATE_LIMITED"), Some("END")) => {
-                    client.send(json!({ "to": "0", "type": "END", "message": {} })).await;
+                    client
+                        .send(json!({ "to": "0", "type": "END", "message": {} }))
+                        .await;
                 }
                 (Some("UNKNOWN_TYPE"), Some("END")) => break,
                 _ => panic!("{error}"),
@@ -123,7 +139,10 @@ async fn a_client_over_its_rate_is_closed_where_that_is_configured() {
         let (mut server, mut client) = relay.pair(of_server, of_client).await;
         send_numbers(&mut client, &server.id, 20).await;
         let bye = client.closed(4429).await;
-        assert!(bye["reconnectIn"].as_f64().is_some_and(|after| after > 0.0), "{bye}");
+        assert!(
+            bye["reconnectIn"].as_f64().is_some_and(|after| after > 0.0),
+            "{bye}"
+        );
         let mut arrived = 0;
         let gone = loop {
             let envelope = server.next().await;

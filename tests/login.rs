@@ -1,5 +1,10 @@
 //! How a server logs in, and what happens where it does not.
-#![allow(clippy::panic, clippy::expect_used, clippy::unwrap_used, reason = "a test that panics has failed")]
+#![allow(
+    clippy::panic,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test that panics has failed"
+)]
 
 mod common;
 
@@ -34,7 +39,9 @@ async fn a_login_in_the_header_is_answered_with_hello_at_once() {
     let relay = TestRelay::start(&format!("{}{NO_HURRY}", one_door())).await;
     for via in EVERY_TRANSPORT {
         for name in [None, Some("door")] {
-            let server = relay.peer_with(via, "/server", header(name, PASSPHRASE)).await;
+            let server = relay
+                .peer_with(via, "/server", header(name, PASSPHRASE))
+                .await;
             let mut server = server.expect("let in");
             server.hello().await;
             server.send(right()).await;
@@ -48,9 +55,15 @@ async fn a_wrong_header_is_refused_at_the_handshake() {
     let relay = TestRelay::start(&one_door()).await;
     for via in EVERY_TRANSPORT {
         for (name, passphrase) in [(None, "open barley"), (Some("window"), PASSPHRASE)] {
-            let refused = relay.peer_with(via, "/server", header(name, passphrase)).await;
+            let refused = relay
+                .peer_with(via, "/server", header(name, passphrase))
+                .await;
             let told = refused.map(|_| ()).expect_err("refused").to_string();
-            let status = if via == Via::WebTransport { "403" } else { "401" };
+            let status = if via == Via::WebTransport {
+                "403"
+            } else {
+                "401"
+            };
             assert!(told.contains(status), "{told}");
         }
     }
@@ -73,7 +86,10 @@ async fn a_wrong_login_is_4401_and_says_nothing_of_what_was_tried() {
         for first in [wrong(), named("window")] {
             let bye = server_with(&relay, via, first).await.closed(4401).await;
             let reason = bye["reason"].as_str().expect("a reason");
-            assert!(!reason.contains("open") && !reason.contains("window"), "{reason}");
+            assert!(
+                !reason.contains("open") && !reason.contains("window"),
+                "{reason}"
+            );
         }
     }
 }
@@ -171,7 +187,9 @@ async fn open_servers_get_hello_at_once_and_need_no_login() {
         server.send(right()).await;
         server.refused("FORBIDDEN_TYPE").await;
         // Nobody looks at a header either.
-        let shown = relay.peer_with(via, "/server", header(None, "anything")).await;
+        let shown = relay
+            .peer_with(via, "/server", header(None, "anything"))
+            .await;
         shown.expect("let in").hello().await;
     }
 }
@@ -190,7 +208,9 @@ async fn after_too_many_failures_the_right_passphrase_is_refused_too_but_not_fro
             let after = bye["reconnectIn"].as_f64().expect("a time");
             assert!(after > 0.0 && after <= 3600.0, "{after}");
         }
-        let refused = relay.peer_with(via, "/server", header(None, PASSPHRASE)).await;
+        let refused = relay
+            .peer_with(via, "/server", header(None, PASSPHRASE))
+            .await;
         let told = refused.map(|_| ()).expect_err("refused").to_string();
         assert!(told.contains("429"), "{told}");
 
@@ -199,7 +219,11 @@ async fn after_too_many_failures_the_right_passphrase_is_refused_too_but_not_fro
         server.text(right().to_string()).await;
         let id = server.hello().await;
         // A client needs no login, wherever it comes from.
-        relay.peer(via, &format!("/client/{id}")).await.hello().await;
+        relay
+            .peer(via, &format!("/client/{id}"))
+            .await
+            .hello()
+            .await;
     }
 }
 
@@ -209,10 +233,15 @@ async fn failures_count_however_a_login_was_tried() {
     let relay = TestRelay::start(&format!("{}{bound}", one_door())).await;
     for via in [Via::Ws, Via::WebTransport] {
         server_with(&relay, via, wrong()).await.closed(4401).await;
-        let refused = relay.peer_with(via, "/server", header(None, "open barley")).await;
+        let refused = relay
+            .peer_with(via, "/server", header(None, "open barley"))
+            .await;
         refused.map(|_| ()).expect_err("refused");
     }
-    server_with(&relay, Via::Wss, right()).await.closed(4429).await;
+    server_with(&relay, Via::Wss, right())
+        .await
+        .closed(4429)
+        .await;
 }
 
 #[tokio::test]

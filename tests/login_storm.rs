@@ -1,5 +1,10 @@
 //! What many logins at once may cost, and whom.
-#![allow(clippy::panic, clippy::expect_used, clippy::unwrap_used, reason = "a test that panics has failed")]
+#![allow(
+    clippy::panic,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test that panics has failed"
+)]
 
 mod common;
 
@@ -33,7 +38,10 @@ const ROUNDS: usize = 50;
 async fn relay() -> TestRelay {
     let servers = entries(&[("door", HASH, ""), ("storm", SLOW, "")]);
     let limits = "limits: { failed_logins: { per_address: 1, window: 1h } }\n";
-    TestRelay::start(&format!("{servers}{limits}timeouts: {{ login: 5m, handshake: 5m }}\n")).await
+    TestRelay::start(&format!(
+        "{servers}{limits}timeouts: {{ login: 5m, handshake: 5m }}\n"
+    ))
+    .await
 }
 
 /// Connections that are ready to log in.
@@ -80,15 +88,27 @@ async fn a_storm_of_wrong_logins_holds_up_nobody_else_and_its_queue_is_bounded()
     };
     timeout(PATIENCE, begun).await.expect("the storm begins");
     for round in 0..ROUNDS {
-        client.tell(&server.id, "PING", json!({ "round": round })).await;
+        client
+            .tell(&server.id, "PING", json!({ "round": round }))
+            .await;
         assert_eq!(server.expect("PING").await["round"], round);
-        server.tell(&client.id, "PONG", json!({ "round": round })).await;
+        server
+            .tell(&client.id, "PONG", json!({ "round": round }))
+            .await;
         assert_eq!(client.expect("PONG").await["round"], round);
     }
-    assert!(answered.load(SeqCst) < storm.len(), "the storm was over before that");
+    assert!(
+        answered.load(SeqCst) < storm.len(),
+        "the storm was over before that"
+    );
 
-    let codes = timeout(4 * PATIENCE, join_all(storm)).await.expect("answered");
-    let codes: Vec<_> = codes.into_iter().map(|code| code.expect("answered")).collect();
+    let codes = timeout(4 * PATIENCE, join_all(storm))
+        .await
+        .expect("answered");
+    let codes: Vec<_> = codes
+        .into_iter()
+        .map(|code| code.expect("answered"))
+        .collect();
     let count = |wanted: u64| codes.iter().filter(|code| **code == wanted).count();
     let (wrong, refused, busy) = (count(4401), count(4429), count(1013));
     assert_eq!(wrong + refused + busy, codes.len(), "{codes:?}");
@@ -105,7 +125,10 @@ async fn logins_that_go_away_in_the_middle_of_their_check_count_all_the_same() {
     let relay = relay().await;
     let from = IpAddr::from([127, 0, 1, 1]);
     let basic = "Authorization: Basic c3Rvcm06b3BlbiBiYXJsZXk=\r\n";
-    let request = format!("GET /server HTTP/1.1\r\n{}{basic}\r\n", common::raw::UPGRADE);
+    let request = format!(
+        "GET /server HTTP/1.1\r\n{}{basic}\r\n",
+        common::raw::UPGRADE
+    );
     let mut impatient = common::login::plain_from(&relay, from).await;
     impatient.write(request).await;
     impatient.shut_down().await;

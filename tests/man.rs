@@ -21,7 +21,10 @@ fn page() -> String {
     page += &section(&program, Man::render_name_section);
     page += &section(&program, Man::render_synopsis_section);
     page += &section(&program, Man::render_options_section);
-    for sub in command.get_subcommands().filter(|sub| sub.get_name() != "help") {
+    for sub in command
+        .get_subcommands()
+        .filter(|sub| sub.get_name() != "help")
+    {
         let about = sub.get_about().expect("says what it is for");
         page += &format!(".SH {}\n{about}.\n", sub.get_name().to_uppercase());
         // What is a section of a page of its own is a subsection here.
@@ -29,7 +32,10 @@ fn page() -> String {
             + &section(&man(sub), Man::render_options_section);
         page += &options.replace(".SH ", ".SS ");
     }
-    let statuses = command.get_after_help().expect("tells exit statuses").to_string();
+    let statuses = command
+        .get_after_help()
+        .expect("tells exit statuses")
+        .to_string();
     let statuses = statuses.strip_prefix("Exit status: ").expect("begins so");
     page + &format!(".SH \"EXIT STATUS\"\n{statuses}\n")
 }

@@ -1,5 +1,10 @@
 //! A broken connection is resumed, on either transport, with nothing lost, doubled or reordered.
-#![allow(clippy::panic, clippy::expect_used, clippy::unwrap_used, reason = "a test that panics has failed")]
+#![allow(
+    clippy::panic,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test that panics has failed"
+)]
 
 mod common;
 
@@ -12,7 +17,12 @@ const UNLIMITED: &str = "servers: { open: true }\nlimits: { messages_per_second:
 async fn resumable(relay: &TestRelay, via: Via, path: &str) -> (TestPeer, String) {
     let mut peer = relay.peer(via, &format!("{path}?resume")).await;
     let hello = peer.hello().await;
-    assert!(hello["resume"]["window"].as_f64().is_some_and(|window| window > 0.0), "{hello}");
+    assert!(
+        hello["resume"]["window"]
+            .as_f64()
+            .is_some_and(|window| window > 0.0),
+        "{hello}"
+    );
     assert!(hello["resume"].get("received").is_none(), "{hello}");
     let token = token(&hello);
     (peer, token)
@@ -27,14 +37,24 @@ fn token(hello: &Value) -> String {
 /// Comes back: the new connection, its HELLO and its token.
 async fn come_back(relay: &TestRelay, via: Via, token: &str, received: u64) -> (TestPeer, Value) {
     let mut peer = relay.peer(via, "/resume").await;
-    peer.tell("0", "RESUME", json!({ "token": token, "received": received })).await;
+    peer.tell(
+        "0",
+        "RESUME",
+        json!({ "token": token, "received": received }),
+    )
+    .await;
     let hello = peer.hello().await;
     (peer, hello)
 }
 
 async fn refused(relay: &TestRelay, via: Via, token: &str, received: u64, code: u16) {
     let mut peer = relay.peer(via, "/resume").await;
-    peer.tell("0", "RESUME", json!({ "token": token, "received": received })).await;
+    peer.tell(
+        "0",
+        "RESUME",
+        json!({ "token": token, "received": received }),
+    )
+    .await;
     peer.closed(code).await;
 }
 
@@ -92,7 +112,10 @@ async fn a_server_comes_back_and_its_room_worked_on() {
         let (mut server, _) = come_back(&relay, after, &old, 1).await;
         assert_eq!(server.id, id);
         assert_eq!(server.next().await, number(&first.id, 1));
-        assert_eq!(server.expect("PEER_JOINED").await, json!({ "id": second.id }));
+        assert_eq!(
+            server.expect("PEER_JOINED").await,
+            json!({ "id": second.id })
+        );
         assert_eq!(server.next().await, number(&second.id, 2));
         server.nothing_else().await;
         server.tell("*", "N", json!({ "n": 3 })).await;
@@ -250,7 +273,9 @@ async fn without_resume_the_parameter_is_ignored() {
     let relay = TestRelay::start("servers: { open: true }\nresume: off\n").await;
     for via in EVERY_TRANSPORT {
         let mut server = relay.server(Via::Ws).await;
-        let mut client = relay.peer(via, &format!("/client/{}?resume", server.id)).await;
+        let mut client = relay
+            .peer(via, &format!("/client/{}?resume", server.id))
+            .await;
         assert!(client.hello().await.get("resume").is_none());
         server.expect("PEER_JOINED").await;
         client.tell("0", "ACK", json!({ "received": 0 })).await;
@@ -271,8 +296,12 @@ async fn the_relay_acknowledges_after_64_envelopes_or_64_kib() {
             client.tell(&server.id, "N", json!({ "n": n })).await;
         }
         assert_eq!(client.expect("ACK").await, json!({ "received": 64 }));
-        client.tell(&server.id, "N", json!({ "a": "x".repeat(40_000) })).await;
-        client.tell(&server.id, "N", json!({ "a": "x".repeat(40_000) })).await;
+        client
+            .tell(&server.id, "N", json!({ "a": "x".repeat(40_000) }))
+            .await;
+        client
+            .tell(&server.id, "N", json!({ "a": "x".repeat(40_000) }))
+            .await;
         assert_eq!(client.expect("ACK").await, json!({ "received": 66 }));
         // ACKs do not count, and one that says too much is refused.
         client.tell("0", "ACK", json!({ "received": 1 })).await;
@@ -282,10 +311,9 @@ async fn the_relay_acknowledges_after_64_envelopes_or_64_kib() {
 
 #[tokio::test]
 async fn a_parked_client_over_its_queue_ends_and_a_parked_server_over_it_refuses() {
-    let relay = TestRelay::start(
-        "servers: { open: true }\nlimits: { outbound_queue: { messages: 4 } }\n",
-    )
-    .await;
+    let relay =
+        TestRelay::start("servers: { open: true }\nlimits: { outbound_queue: { messages: 4 } }\n")
+            .await;
     for via in EVERY_TRANSPORT {
         let mut server = relay.server(Via::Ws).await;
         let (client, token) = resumable(&relay, via, &format!("/client/{}", server.id)).await;
@@ -296,7 +324,9 @@ async fn a_parked_client_over_its_queue_ends_and_a_parked_server_over_it_refuses
         // As many as it takes: the first may still go to the old connection.
         let gone = loop {
             server.tell(&id, "N", json!({ "n": n })).await;
-            server.send(json!({ "to": "0", "type": "X", "message": {} })).await;
+            server
+                .send(json!({ "to": "0", "type": "X", "message": {} }))
+                .await;
             n += 1;
             let next = server.next().await;
             if next["type"] == "PEER_GONE" {
@@ -312,7 +342,9 @@ async fn a_parked_client_over_its_queue_ends_and_a_parked_server_over_it_refuses
         server.peer.abandon();
         loop {
             client.tell(&id, "N", json!({})).await;
-            client.send(json!({ "to": "0", "type": "X", "message": {} })).await;
+            client
+                .send(json!({ "to": "0", "type": "X", "message": {} }))
+                .await;
             if client.expect("ERROR").await["code"] == "TOO_SLOW" {
                 break;
             }

@@ -1,5 +1,10 @@
 //! What a configuration says of message types, over every transport.
-#![allow(clippy::panic, clippy::expect_used, clippy::unwrap_used, reason = "a test that panics has failed")]
+#![allow(
+    clippy::panic,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test that panics has failed"
+)]
 
 mod common;
 
@@ -20,13 +25,18 @@ async fn delivered(from: &mut TestPeer, to: &mut TestPeer, kind: &str, message: 
 
 #[tokio::test]
 async fn a_violation_is_refused_with_where_it_is_and_what_to_mend() {
-    let relay = TestRelay::start(&with_types(&format!("  types: {{ CHAT: {{ schema: {CHAT} }} }}\n"))).await;
+    let relay = TestRelay::start(&with_types(&format!(
+        "  types: {{ CHAT: {{ schema: {CHAT} }} }}\n"
+    )))
+    .await;
     for (server, client) in every_pair() {
         let (mut server, mut client) = relay.pair(server, client).await;
         delivered(&mut client, &mut server, "CHAT", json!({ "text": "hello" })).await;
         delivered(&mut server, &mut client, "CHAT", json!({ "text": "hello" })).await;
         let secret = "do not repeat this";
-        client.tell(&server.id, "CHAT", json!({ "text": secret })).await;
+        client
+            .tell(&server.id, "CHAT", json!({ "text": secret }))
+            .await;
         let error = client.refused("SCHEMA_VIOLATION").await;
         assert_eq!(error["errors"][0]["path"], "/text");
         assert_eq!(error["errors"][0]["keyword"], "maxLength");
@@ -49,7 +59,9 @@ async fn at_most_eight_violations_are_told() {
     .await;
     for via in EVERY_TRANSPORT {
         let (server, mut client) = relay.pair(via, via).await;
-        client.tell(&server.id, "LIST", json!({ "a": vec![1; 100] })).await;
+        client
+            .tell(&server.id, "LIST", json!({ "a": vec![1; 100] }))
+            .await;
         let error = client.refused("SCHEMA_VIOLATION").await;
         assert_eq!(error["errors"].as_array().map(Vec::len), Some(8));
     }
@@ -57,11 +69,17 @@ async fn at_most_eight_violations_are_told() {
 
 #[tokio::test]
 async fn a_member_that_is_there_twice_inside_a_message_with_a_schema_is_refused() {
-    let relay = TestRelay::start(&with_types("  types: { ANY: { schema: true }, FREE: {} }\n")).await;
+    let relay = TestRelay::start(&with_types(
+        "  types: { ANY: { schema: true }, FREE: {} }\n",
+    ))
+    .await;
     for via in EVERY_TRANSPORT {
         let (mut server, mut client) = relay.pair(via, via).await;
         let envelope = |kind: &str| {
-            format!(r#"{{"to":"{}","type":"{kind}","message":{{"a":[{{"b":1,"b":2}}]}}}}"#, server.id)
+            format!(
+                r#"{{"to":"{}","type":"{kind}","message":{{"a":[{{"b":1,"b":2}}]}}}}"#,
+                server.id
+            )
         };
         let (any, free) = (envelope("ANY"), envelope("FREE"));
         client.send_text(&any).await;
@@ -87,9 +105,13 @@ async fn a_type_says_who_may_send_it_and_how_much() {
         let fitting = json!({ "a": "x".repeat(12) });
         assert_eq!(fitting.to_string().len(), 20);
         delivered(&mut server, &mut client, "DOWN", fitting).await;
-        server.tell(&client.id, "DOWN", json!({ "a": "x".repeat(13) })).await;
+        server
+            .tell(&client.id, "DOWN", json!({ "a": "x".repeat(13) }))
+            .await;
         server.refused("TOO_LARGE").await;
-        server.tell("*", "DOWN", json!({ "a": "x".repeat(13) })).await;
+        server
+            .tell("*", "DOWN", json!({ "a": "x".repeat(13) }))
+            .await;
         server.refused("TOO_LARGE").await;
         client.nothing_else().await;
     }
@@ -161,7 +183,10 @@ async fn of_all_errors_that_apply_the_first_is_told() {
             (envelope("nobody", "X", "{}"), "UNKNOWN_TYPE"),
             (envelope("nobody", "T", &twice_and_long), "INVALID_ENVELOPE"),
             (envelope("nobody", "T", &long), "TOO_LARGE"),
-            (envelope("nobody", "T", r#"{"a":1,"b":2}"#), "SCHEMA_VIOLATION"),
+            (
+                envelope("nobody", "T", r#"{"a":1,"b":2}"#),
+                "SCHEMA_VIOLATION",
+            ),
             (envelope("nobody", "T", r#"{"a":1}"#), "UNKNOWN_PEER"),
         ] {
             client.send_text(&message).await;
@@ -209,7 +234,9 @@ async fn formats_are_asserted_unless_the_configuration_says_otherwise() {
     for (formats, code) in [("", Some("SCHEMA_VIOLATION")), ("  formats: false\n", None)] {
         let relay = TestRelay::start(&with_types(&format!("{formats}{types}"))).await;
         let (server, mut client) = relay.pair(common::Via::Ws, common::Via::Ws).await;
-        client.tell(&server.id, "T", json!({ "at": "yesterday" })).await;
+        client
+            .tell(&server.id, "T", json!({ "at": "yesterday" }))
+            .await;
         match code {
             Some(code) => _ = client.refused(code).await,
             None => client.nothing_else().await,

@@ -1,5 +1,10 @@
 //! The main job on real input: what a browser's WebRTC stack said, relayed with the example schemas.
-#![allow(clippy::panic, clippy::expect_used, clippy::unwrap_used, reason = "a test that panics has failed")]
+#![allow(
+    clippy::panic,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test that panics has failed"
+)]
 
 mod common;
 
@@ -31,22 +36,37 @@ fn root() -> PathBuf {
 /// A message as the browser serialized it.
 fn fixture(name: &str) -> String {
     let file = root().join(format!("tests/fixtures/webrtc/{name}.json"));
-    std::fs::read_to_string(file).expect("a fixture").trim().to_owned()
+    std::fs::read_to_string(file)
+        .expect("a fixture")
+        .trim()
+        .to_owned()
 }
 
 fn envelope(to: &str, (kind, name): (&str, &str)) -> String {
-    format!(r#"{{"to":"{to}","type":"{kind}","message":{}}}"#, fixture(name))
+    format!(
+        r#"{{"to":"{to}","type":"{kind}","message":{}}}"#,
+        fixture(name)
+    )
 }
 
 fn seen(from: &str, (kind, name): (&str, &str)) -> String {
-    format!(r#"{{"from":"{from}","type":"{kind}","message":{}}}"#, fixture(name))
+    format!(
+        r#"{{"from":"{from}","type":"{kind}","message":{}}}"#,
+        fixture(name)
+    )
 }
 
 /// A relay with the schemas of the example configuration.
 async fn relay() -> TestRelay {
     let schemas = root().join("schemas");
     let types: String = ["OFFER", "ANSWER", "CANDIDATE"]
-        .map(|kind| format!("    {kind}: {}/{}.json\n", schemas.display(), kind.to_lowercase()))
+        .map(|kind| {
+            format!(
+                "    {kind}: {}/{}.json\n",
+                schemas.display(),
+                kind.to_lowercase()
+            )
+        })
         .concat();
     TestRelay::start(&format!(
         "servers: {{ open: true }}\nschemas:\n  unknown_types: reject\n  types:\n{types}"
@@ -107,12 +127,17 @@ impl Terminal {
 
     async fn line(&mut self) -> String {
         let line = timeout(common::PATIENCE, self.output.next_line()).await;
-        line.expect("a line in time").expect("readable").expect("a line")
+        line.expect("a line in time")
+            .expect("readable")
+            .expect("a line")
     }
 
     async fn send(&mut self, envelope: &str) {
         let line = format!("{envelope}\n");
-        self.input.write_all(line.as_bytes()).await.expect("written");
+        self.input
+            .write_all(line.as_bytes())
+            .await
+            .expect("written");
     }
 }
 
@@ -131,7 +156,9 @@ async fn two_terminals_signal_over_secure_websocket_and_webtransport() {
         server.send(&envelope(&client.id, message)).await;
         assert_eq!(client.line().await, seen(&server.id, message));
     }
-    client.send(&envelope(&server.id, ("OFFER", "answer"))).await;
+    client
+        .send(&envelope(&server.id, ("OFFER", "answer")))
+        .await;
     let refusal = client.line().await;
     assert!(refusal.contains("SCHEMA_VIOLATION"), "{refusal}");
 }

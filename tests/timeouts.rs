@@ -1,5 +1,10 @@
 //! How long a session may be idle, and how long a stopping relay waits for its peers.
-#![allow(clippy::panic, clippy::expect_used, clippy::unwrap_used, reason = "a test that panics has failed")]
+#![allow(
+    clippy::panic,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test that panics has failed"
+)]
 
 mod common;
 
@@ -11,7 +16,8 @@ use serde_json::{Value, json};
 use tokio::time::interval;
 
 async fn relay(timeouts: &str) -> TestRelay {
-    let limits = "limits: { messages_per_second: off, outbound_queue: { messages: 1000, bytes: 64MiB } }\n";
+    let limits =
+        "limits: { messages_per_second: off, outbound_queue: { messages: 1000, bytes: 64MiB } }\n";
     TestRelay::start(&format!("{OPEN}timeouts: {{ {timeouts} }}\n{limits}")).await
 }
 
@@ -99,7 +105,10 @@ async fn what_waits_for_a_peer_arrives_before_the_goodbye_of_a_stopping_relay() 
                 assert_eq!(client.expect("T").await["n"], n);
             }
             let bye = client.closed(1001).await;
-            assert!(bye["reconnectIn"].as_f64().is_some_and(|after| after > 0.0), "{bye}");
+            assert!(
+                bye["reconnectIn"].as_f64().is_some_and(|after| after > 0.0),
+                "{bye}"
+            );
         };
         tokio::join!(stop, goodbyes);
     }
@@ -133,7 +142,10 @@ async fn a_stopping_relay_tells_each_peer_a_time_of_its_own() {
     }
     let goodbyes = join_all(peers.iter_mut().map(|peer| peer.closed(1001)));
     let ((), goodbyes) = tokio::join!(relay.stop(), goodbyes);
-    let mut times: Vec<_> = goodbyes.iter().map(|bye| bye["reconnectIn"].to_string()).collect();
+    let mut times: Vec<_> = goodbyes
+        .iter()
+        .map(|bye| bye["reconnectIn"].to_string())
+        .collect();
     times.sort();
     times.dedup();
     assert!(times.len() > goodbyes.len() / 2, "{times:?}");

@@ -20,7 +20,7 @@ use tokio::{net::TcpStream, time::interval};
 const BOTH: [Via; 2] = [Via::Ws, Via::Wss];
 
 /// Far more than is read of a request.
-const FLOOD: usize = 1 << 20;
+const FLOOD: usize = 512 << 10;
 
 async fn upgraded(relay: &TestRelay, via: Via, path: &str, headers: &str) -> Response {
     let mut wire = Wire::connect(relay, via).await;

@@ -338,7 +338,7 @@ async fn a_peer_that_goes_on_writing_while_it_is_kicked_gets_the_last_words() {
 }
 
 async fn flood(wire: &mut Wire) {
-    for _ in 0..20 {
+    for _ in 0..8 {
         wire.text(sized(60_000)).await;
     }
 }

@@ -117,18 +117,33 @@ fn a_header_is_bearer_or_basic() {
     assert_eq!(from_header("Bearer open sesame"), only("open sesame"));
     assert_eq!(from_header("bEARER x"), only("x"));
     assert_eq!(from_header("Bearer   x "), only("x"));
-    assert_eq!(from_header(&basic("door:open sesame")), named("door", "open sesame"));
+    assert_eq!(
+        from_header(&basic("door:open sesame")),
+        named("door", "open sesame")
+    );
     assert_eq!(from_header(&basic("door:a:b ä")), named("door", "a:b ä"));
     assert_eq!(from_header(&basic(":x")), only("x"));
     assert_eq!(from_header(&basic("door:")), named("door", ""));
-    assert_eq!(from_header(&basic("door:x").replace("Basic", "BASIC")), named("door", "x"));
+    assert_eq!(
+        from_header(&basic("door:x").replace("Basic", "BASIC")),
+        named("door", "x")
+    );
 }
 
 #[test]
 fn a_header_that_is_neither_is_none() {
     let without_colon = basic("x");
     let not_utf8 = basic(b"\xff:x");
-    for wrong in ["", "Bearer", "open sesame", "Digest x", "Basic ***", "Basic", &without_colon, &not_utf8] {
+    for wrong in [
+        "",
+        "Bearer",
+        "open sesame",
+        "Digest x",
+        "Basic ***",
+        "Basic",
+        &without_colon,
+        &not_utf8,
+    ] {
         assert_eq!(from_header(wrong), None, "{wrong}");
     }
 }
@@ -136,7 +151,10 @@ fn a_header_that_is_neither_is_none() {
 #[test]
 fn a_login_has_a_passphrase_and_may_have_a_name_each_once() {
     let passphrase = || "x".to_owned();
-    assert_eq!(from_login(r#"{"passphrase":"x"}"#), Some((None, passphrase())));
+    assert_eq!(
+        from_login(r#"{"passphrase":"x"}"#),
+        Some((None, passphrase()))
+    );
     assert_eq!(
         from_login(r#"{"name":"d","more":[1],"passphrase":"x"}"#),
         Some((Some("d".to_owned()), passphrase()))
@@ -169,7 +187,10 @@ async fn open_servers_ask_for_nothing() {
         servers: Servers::Open,
         ..Desk::new(&[])
     };
-    assert_eq!(desk.try_from(1, shown(None, "")).await.as_deref(), Ok("random"));
+    assert_eq!(
+        desk.try_from(1, shown(None, "")).await.as_deref(),
+        Ok("random")
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -182,7 +203,11 @@ async fn a_name_picks_its_entry_and_without_one_every_entry_is_tried() {
         (Some("b"), "A", Err(LoginError::Wrong)),
     ] {
         let answer = desk.try_from(1, shown(name, passphrase)).await;
-        assert_eq!(answer.as_deref(), expected.as_ref().map(|id| *id), "{name:?} {passphrase}");
+        assert_eq!(
+            answer.as_deref(),
+            expected.as_ref().map(|id| *id),
+            "{name:?} {passphrase}"
+        );
     }
 }
 
@@ -194,24 +219,41 @@ async fn an_entry_without_an_id_gets_a_random_one() {
         servers: Servers::Passphrases(vec![only]),
         ..Desk::new(&[])
     };
-    assert_eq!(desk.try_from(1, shown(None, "A")).await.as_deref(), Ok("random"));
+    assert_eq!(
+        desk.try_from(1, shown(None, "A")).await.as_deref(),
+        Ok("random")
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn with_more_than_8_entries_a_login_must_name_its_own() {
     let eight = Desk::new(&["a", "b", "c", "d", "e", "f", "g", "h"]);
-    assert_eq!(eight.try_from(1, shown(None, "H")).await.as_deref(), Ok("id-of-h"));
+    assert_eq!(
+        eight.try_from(1, shown(None, "H")).await.as_deref(),
+        Ok("id-of-h")
+    );
     let nine = Desk::new(&["a", "b", "c", "d", "e", "f", "g", "h", "i"]);
-    assert_eq!(nine.try_from(1, shown(None, "A")).await, Err(LoginError::NameNeeded));
-    assert_eq!(nine.try_from(1, shown(Some("i"), "I")).await.as_deref(), Ok("id-of-i"));
+    assert_eq!(
+        nine.try_from(1, shown(None, "A")).await,
+        Err(LoginError::NameNeeded)
+    );
+    assert_eq!(
+        nine.try_from(1, shown(Some("i"), "I")).await.as_deref(),
+        Ok("id-of-i")
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_unknown_name_costs_one_check_like_a_known_one_and_fails() {
     let desk = Desk::new(&["a"]);
-    let Servers::Passphrases(entries) = &desk.servers else { unreachable!() };
+    let Servers::Passphrases(entries) = &desk.servers else {
+        unreachable!()
+    };
     for (name, real) in [("a", true), ("nobody", false)] {
-        let candidates = desk.logins.candidates(entries, &shown(Some(name), "A")).expect("named");
+        let candidates = desk
+            .logins
+            .candidates(entries, &shown(Some(name), "A"))
+            .expect("named");
         assert_eq!(candidates.len(), 1);
         assert_eq!(candidates[0].real, real);
     }
@@ -219,7 +261,9 @@ async fn an_unknown_name_costs_one_check_like_a_known_one_and_fails() {
     for _ in 0..2 {
         let answer = desk.try_from(1, shown(Some("nobody"), "A")).await;
         assert_eq!(answer, Err(LoginError::Wrong));
-        desk.try_from(2, shown(Some("a"), "A")).await.expect("right");
+        desk.try_from(2, shown(Some("a"), "A"))
+            .await
+            .expect("right");
     }
     // It waits its turn too.
     let _occupied = desk.occupy();
@@ -230,19 +274,33 @@ async fn an_unknown_name_costs_one_check_like_a_known_one_and_fails() {
 #[tokio::test(start_paused = true)]
 async fn after_too_many_failures_even_the_right_passphrase_waits_for_the_window_to_pass() {
     let desk = Desk::new(&["a"]);
-    desk.try_from(1, shown(None, "A")).await.expect("right, and remembered");
+    desk.try_from(1, shown(None, "A"))
+        .await
+        .expect("right, and remembered");
     desk.wrong(1).await;
     advance(20 * SECOND).await;
-    desk.try_from(1, shown(None, "A")).await.expect("one failure is not too many");
+    desk.try_from(1, shown(None, "A"))
+        .await
+        .expect("one failure is not too many");
     desk.wrong(1).await;
     advance(10 * SECOND).await;
     let refused = Err(LoginError::TooManyFailed(30 * SECOND));
-    assert_eq!(desk.try_from(1, shown(None, "A")).await, refused, "a minute after the first");
-    desk.try_from(2, shown(None, "A")).await.expect("another address");
+    assert_eq!(
+        desk.try_from(1, shown(None, "A")).await,
+        refused,
+        "a minute after the first"
+    );
+    desk.try_from(2, shown(None, "A"))
+        .await
+        .expect("another address");
     advance(30 * SECOND).await;
-    desk.try_from(1, shown(None, "A")).await.expect("the window has passed");
+    desk.try_from(1, shown(None, "A"))
+        .await
+        .expect("the window has passed");
     desk.wrong(1).await;
-    desk.try_from(1, shown(None, "A")).await.expect("a new window");
+    desk.try_from(1, shown(None, "A"))
+        .await
+        .expect("a new window");
 }
 
 #[tokio::test(start_paused = true)]
@@ -256,14 +314,19 @@ async fn refusals_do_not_make_the_window_longer() {
         assert_eq!(desk.try_from(1, shown(None, "wrong")).await, refused);
     }
     advance(SECOND).await;
-    desk.try_from(1, shown(None, "A")).await.expect("the window has passed");
+    desk.try_from(1, shown(None, "A"))
+        .await
+        .expect("the window has passed");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_missing_name_counts_as_a_failure() {
     let desk = Desk::new(&["a", "b", "c", "d", "e", "f", "g", "h", "i"]);
     for _ in 0..2 {
-        assert_eq!(desk.try_from(1, shown(None, "x")).await, Err(LoginError::NameNeeded));
+        assert_eq!(
+            desk.try_from(1, shown(None, "x")).await,
+            Err(LoginError::NameNeeded)
+        );
     }
     let answer = desk.try_from(1, shown(Some("a"), "A")).await;
     assert_eq!(answer, Err(LoginError::TooManyFailed(60 * SECOND)));
@@ -273,9 +336,13 @@ async fn a_missing_name_counts_as_a_failure() {
 async fn without_a_bound_failures_are_not_counted() {
     let desk = Desk::new(&["a"]);
     for _ in 0..20 {
-        let wrong = desk
-            .logins
-            .check(&desk.servers, &desk.style, None, address(1), shown(None, "wrong"));
+        let wrong = desk.logins.check(
+            &desk.servers,
+            &desk.style,
+            None,
+            address(1),
+            shown(None, "wrong"),
+        );
         assert!(matches!(wrong.await, Err(LoginError::Wrong)));
     }
     desk.try_from(1, shown(None, "A")).await.expect("right");
@@ -295,7 +362,10 @@ async fn however_many_addresses_fail_what_is_remembered_of_them_is_bounded() {
     // The newest half is known for certain, the oldest is forgotten.
     let newest = 2 * MAX_ADDRESSES..3 * MAX_ADDRESSES;
     for n in newest {
-        assert_eq!(failures.blocked_for(bound, many(n), now), Some(bound.window));
+        assert_eq!(
+            failures.blocked_for(bound, many(n), now),
+            Some(bound.window)
+        );
     }
     assert_eq!(failures.blocked_for(bound, many(0), now), None);
 }
@@ -367,8 +437,14 @@ async fn where_too_many_logins_wait_another_one_is_told_so() {
     assert_eq!(over, Some(Err(LoginError::Busy)));
     drop(occupied);
     let answers = join_all(waiting).await;
-    assert!(answers.iter().all(|answer| *answer == Err(LoginError::Wrong)));
-    desk.try_from(200, shown(None, "A")).await.expect("being told so is no failure");
+    assert!(
+        answers
+            .iter()
+            .all(|answer| *answer == Err(LoginError::Wrong))
+    );
+    desk.try_from(200, shown(None, "A"))
+        .await
+        .expect("being told so is no failure");
 }
 
 #[tokio::test(start_paused = true)]
@@ -389,7 +465,12 @@ async fn a_login_that_is_given_up_during_its_check_keeps_its_turn_and_counts() {
     for _ in 0..2 {
         _ = desk.try_from(1, shown(None, "wrong")).now_or_never();
         // All turns are free again: the check is done.
-        _ = desk.logins.checks.acquire_many(all).await.expect("never closed");
+        _ = desk
+            .logins
+            .checks
+            .acquire_many(all)
+            .await
+            .expect("never closed");
     }
     let answer = desk.try_from(1, shown(None, "A")).await;
     assert_eq!(answer, Err(LoginError::TooManyFailed(60 * SECOND)));

@@ -40,9 +40,13 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
             there.display()
         )));
     }
-    tls::write_private(&key, &made.key_pem(), arguments.force).map_err(|error| failed(&key, &error))?;
+    tls::write_private(&key, &made.key_pem(), arguments.force)
+        .map_err(|error| failed(&key, &error))?;
     fs::write(&cert, made.certificate_pem()).map_err(|error| failed(&cert, &error))?;
-    println!("{}", BASE64_STANDARD.encode(tls::fingerprint(made.certificate())));
+    println!(
+        "{}",
+        BASE64_STANDARD.encode(tls::fingerprint(made.certificate()))
+    );
     Ok(ExitCode::SUCCESS)
 }
 

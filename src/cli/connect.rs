@@ -1,11 +1,6 @@
 //! `intercessor connect`: a peer on the terminal.
 
-use std::{
-    io::Write,
-    path::PathBuf,
-    process::ExitCode,
-    time::Duration,
-};
+use std::{io::Write, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::Args;
 use tokio::{
@@ -105,11 +100,7 @@ pub fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
     done
 }
 
-async fn talk(
-    url: &str,
-    options: Options,
-    linger: Option<Duration>,
-) -> Result<ExitCode, Failure> {
+async fn talk(url: &str, options: Options, linger: Option<Duration>) -> Result<ExitCode, Failure> {
     let mut peer = Peer::connect(url, options).await.map_err(Failure::new)?;
     let mut input = BufReader::new(tokio::io::stdin()).lines();
     loop {

@@ -59,7 +59,9 @@ fn system_roots() -> Result<RootCertStore, Error> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if roots.is_empty() {
-        return Err(Error::new("the system trusts no certificate: use --ca, --cert-hash or --insecure"));
+        return Err(Error::new(
+            "the system trusts no certificate: use --ca, --cert-hash or --insecure",
+        ));
     }
     Ok(roots)
 }
@@ -88,7 +90,10 @@ impl ServerCertVerifier for Pinned {
         _: &[u8],
         _: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        if self.hash.is_none_or(|hash| hash == tls::fingerprint(certificate)) {
+        if self
+            .hash
+            .is_none_or(|hash| hash == tls::fingerprint(certificate))
+        {
             return Ok(ServerCertVerified::assertion());
         }
         Err(rustls::Error::General(

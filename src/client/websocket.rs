@@ -27,7 +27,9 @@ impl Wire {
         let (host, port) = host_and_port(url)?;
         let stream = TcpStream::connect((host.as_str(), port))
             .await
-            .map_err(|error| Error::new(format!("cannot connect to {host} port {port}: {error}")))?;
+            .map_err(|error| {
+                Error::new(format!("cannot connect to {host} port {port}: {error}"))
+            })?;
         stream.set_nodelay(true).map_err(Error::new)?;
         let io = if url.scheme() == "wss" {
             let config = options.trust.client_config("http/1.1")?;
@@ -54,7 +56,10 @@ impl Wire {
     }
 
     pub(super) async fn send(&mut self, envelope: &str) -> Result<(), Error> {
-        self.0.send(Message::text(envelope)).await.map_err(Error::new)
+        self.0
+            .send(Message::text(envelope))
+            .await
+            .map_err(Error::new)
     }
 
     pub(super) async fn receive(&mut self) -> Event {

@@ -44,7 +44,9 @@ impl Wire {
             let value = authorization.parse().map_err(Error::new)?;
             request = request.with_header(hyper::header::AUTHORIZATION, value);
         }
-        let addresses = lookup_host((host.as_str(), port)).await.map_err(Error::new)?;
+        let addresses = lookup_host((host.as_str(), port))
+            .await
+            .map_err(Error::new)?;
         let mut failed = Error::new(format!("{host} has no address"));
         for address in addresses {
             match Self::dial(address, &host, config.clone(), request.clone()).await {
@@ -90,7 +92,10 @@ impl Wire {
     pub(super) async fn send(&mut self, envelope: &str) -> Result<(), Error> {
         let mut line = envelope.replace(['\n', '\r'], " ");
         line.push('\n');
-        self.send.write_all(line.as_bytes()).await.map_err(Error::new)
+        self.send
+            .write_all(line.as_bytes())
+            .await
+            .map_err(Error::new)
     }
 
     pub(super) async fn receive(&mut self) -> Event {
@@ -143,12 +148,10 @@ fn text(bytes: &[u8]) -> String {
 
 fn end_by(error: &SessionError) -> Event {
     match error {
-        SessionError::WebTransportError(WebTransportError::Closed(code, reason)) => {
-            Event::Closed {
-                code: u16::try_from(*code).unwrap_or_default(),
-                reason: reason.clone(),
-            }
-        }
+        SessionError::WebTransportError(WebTransportError::Closed(code, reason)) => Event::Closed {
+            code: u16::try_from(*code).unwrap_or_default(),
+            reason: reason.clone(),
+        },
         error => Event::Broken(error.to_string()),
     }
 }

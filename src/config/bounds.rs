@@ -3,8 +3,8 @@
 use std::{ops::RangeInclusive, time::Duration};
 
 use super::{
-    FailedLogins, Limits, OnExcess, OnInvalid, QueueBound, Rate, Resume, Timeouts, section::Section, units,
-    value::Value,
+    FailedLogins, Limits, OnExcess, OnInvalid, QueueBound, Rate, Resume, Timeouts,
+    section::Section, units, value::Value,
 };
 
 const SHORTEST: Duration = Duration::from_millis(1);

@@ -16,7 +16,8 @@ fn nested(levels: usize) -> String {
 
 #[test]
 fn an_envelope_is_read_without_touching_its_message() {
-    let text = r#" {"ref":"r","message" : {"b":1.50e+1,"a":"\u00e9\/"},"type":"T\u0031","to":"you"} "#;
+    let text =
+        r#" {"ref":"r","message" : {"b":1.50e+1,"a":"\u00e9\/"},"type":"T\u0031","to":"you"} "#;
     let envelope = parse(text).expect("valid");
     assert_eq!(envelope.to, Address::Peer("you".into()));
     assert_eq!(envelope.kind, "T1");
@@ -65,13 +66,25 @@ fn what_is_no_envelope_is_refused_with_a_sentence_that_helps() {
         (r#"{"to":"a","type":null}"#, "non-empty"),
         (r#"{"to":"a","type":"T"}"#, "`message` is missing"),
         (r#"{"to":"a","type":"T","message":[]}"#, "must be an object"),
-        (r#"{"to":"a","type":"T","message":null}"#, "must be an object"),
-        (r#"{"to":"a","type":"T","message":{},"from":"you"}"#, "`from`"),
+        (
+            r#"{"to":"a","type":"T","message":null}"#,
+            "must be an object",
+        ),
+        (
+            r#"{"to":"a","type":"T","message":{},"from":"you"}"#,
+            "`from`",
+        ),
         (r#"{"to":"a","type":"T","message":{},"from":7}"#, "`from`"),
-        (r#"{"to":"a","type":"T","message":{},"ref":7}"#, "`ref` must be"),
+        (
+            r#"{"to":"a","type":"T","message":{},"ref":7}"#,
+            "`ref` must be",
+        ),
         (r#"{"to":"a","type":"T","message":{"a":01}}"#, "not JSON"),
         (r#"{"to":"a","type":"T","message":{"a":1,}}"#, "not JSON"),
-        ("{\"to\":\"a\",\"type\":\"T\",\"message\":{\"a\":\"\n\"}}", "not JSON"),
+        (
+            "{\"to\":\"a\",\"type\":\"T\",\"message\":{\"a\":\"\n\"}}",
+            "not JSON",
+        ),
     ] {
         assert!(detail(text).contains(says), "{text}: {}", detail(text));
     }
@@ -117,7 +130,10 @@ fn a_refusal_knows_what_could_be_read_of_the_envelope() {
     let long = "x".repeat(500);
     let text = format!(r#"{{"to":"{long}","type":"{long}","ref":"{long}"}}"#);
     let invalid = parse(&text).expect_err("too long");
-    assert_eq!((invalid.to, invalid.kind, invalid.reference), (None, None, None));
+    assert_eq!(
+        (invalid.to, invalid.kind, invalid.reference),
+        (None, None, None)
+    );
 }
 
 #[test]

@@ -30,12 +30,16 @@ fn push(outbox: &Outbox, text: &'static str) -> Result<(), Refused> {
 }
 
 fn push_on(outbox: &Outbox, lane: Lane, after: u64, text: &'static str) {
-    outbox.push(text.into(), lane, after, &PRESENT).expect("there is a place");
+    outbox
+        .push(text.into(), lane, after, &PRESENT)
+        .expect("there is a place");
 }
 
 /// What must come without anything else happening. The clock is paused, so that a hang fails at once.
 async fn soon<F: Future>(coming: F) -> F::Output {
-    timeout(Duration::from_secs(1), coming).await.expect("it comes")
+    timeout(Duration::from_secs(1), coming)
+        .await
+        .expect("it comes")
 }
 
 /// What a lane has to send now, without saying that it was sent. `None`: nothing.
@@ -236,7 +240,10 @@ fn what_one_lane_could_not_carry_goes_on_another_and_counts_all_the_while() {
     outbox.close(Close::new(1001, "going"));
     let mut batch = taken(&outbox, Lane::Datagram).expect("a batch");
     // The other lane may look before it comes: that must not be the last time.
-    assert_eq!(outbox.take(Lane::Independent, &mut Vec::new(), PLENTY), None);
+    assert_eq!(
+        outbox.take(Lane::Independent, &mut Vec::new(), PLENTY),
+        None
+    );
     outbox.requeue(batch.remove(0), Lane::Independent);
     outbox.sent(Lane::Datagram, &mut batch);
     assert_eq!(budget.queued(), 5);
@@ -274,7 +281,9 @@ async fn whoever_waits_for_a_close_is_woken_by_it_or_by_one_before() {
 fn a_notice_that_must_have_a_place_has_one_and_ends_its_senders_words() {
     let outbox = bounded(1, PLENTY);
     let left = AtomicBool::new(false);
-    outbox.push("message".into(), Lane::Ordered, 0, &left).expect("a place");
+    outbox
+        .push("message".into(), Lane::Ordered, 0, &left)
+        .expect("a place");
     outbox.notify_always("gone".into(), Some(&left));
     let late = outbox.push("late".into(), Lane::Ordered, 0, &left);
     assert_eq!(late, Err(Refused::Closed), "not Full: its sender has left");
@@ -284,7 +293,10 @@ fn a_notice_that_must_have_a_place_has_one_and_ends_its_senders_words() {
 }
 
 /// Waits with a refusal while `free` makes a place, or ends the session.
-async fn waiting_for_a_place(outbox: &Outbox, free: impl Future<Output = ()>) -> Result<(), Refused> {
+async fn waiting_for_a_place(
+    outbox: &Outbox,
+    free: impl Future<Output = ()>,
+) -> Result<(), Refused> {
     let mut waiting = pin!(outbox.notify_when_free("refusal".into()));
     assert!(poll!(&mut waiting).is_pending());
     free.await;
@@ -319,7 +331,10 @@ async fn a_refusal_waits_no_longer_than_the_session_lasts() {
     let outbox = bounded(1, PLENTY);
     push(&outbox, "a").expect("a place");
     let close = async { assert!(outbox.close(Close::new(1001, "going"))) };
-    assert_eq!(waiting_for_a_place(&outbox, close).await, Err(Refused::Closed));
+    assert_eq!(
+        waiting_for_a_place(&outbox, close).await,
+        Err(Refused::Closed)
+    );
     assert_eq!(send_all(&outbox), ["a"]);
 }
 

@@ -9,7 +9,8 @@ use crate::{
 /// Compiles the schema of a type.
 pub(super) fn compile(config: &Config, source: &Source) -> Result<Schema, Problem> {
     let problem = |text: String| config.problem(source.at, text);
-    let document = serde_json::from_str(&source.text).map_err(|error| problem(error.to_string()))?;
+    let document =
+        serde_json::from_str(&source.text).map_err(|error| problem(error.to_string()))?;
     let base = source.file.as_deref().unwrap_or(&config.path);
     Schema::compile(&document, base, config.schemas.formats).map_err(|error| {
         let of = source
@@ -51,7 +52,11 @@ pub(super) fn try_all(
             )
         });
     let problems: Vec<_> = valid.chain(invalid).collect();
-    if problems.is_empty() { Ok(()) } else { Err(problems) }
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(problems)
+    }
 }
 
 /// Why a message would be refused, if it would.

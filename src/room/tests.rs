@@ -45,7 +45,10 @@ impl House {
     /// A room whose server has had its HELLO.
     fn open(&self, id: &ServerId) -> Arc<Room> {
         let room = self.try_open(id, 1000).expect("a room");
-        assert_eq!(told(&room.server), [from("0", "HELLO", json!({ "id": &*room.id }))]);
+        assert_eq!(
+            told(&room.server),
+            [from("0", "HELLO", json!({ "id": &*room.id }))]
+        );
         room
     }
 
@@ -55,14 +58,24 @@ impl House {
 
     fn try_join(&self, id: &str, most: usize) -> Result<Arc<Client>, Close> {
         self.rooms
-            .join(id, |id| id == "fixed", &self.style, self.outbox(), most, hello)
+            .join(
+                id,
+                |id| id == "fixed",
+                &self.style,
+                self.outbox(),
+                most,
+                hello,
+            )
             .map(|(_, client)| client)
     }
 
     /// A client that has had its HELLO, and whose PEER_JOINED the server has had.
     fn join(&self, room: &Room) -> Arc<Client> {
         let client = self.try_join(&room.id, 1000).expect("let in");
-        assert_eq!(told(&client.outbox), [from("0", "HELLO", json!({ "id": &*client.id }))]);
+        assert_eq!(
+            told(&client.outbox),
+            [from("0", "HELLO", json!({ "id": &*client.id }))]
+        );
         assert_eq!(told(&room.server), [joined(&client.id)]);
         client
     }
@@ -125,7 +138,11 @@ fn told(outbox: &Outbox) -> Vec<Value> {
             futures_util::FutureExt::now_or_never(next)
         };
         let Some(Next::Batch) = next else { return told };
-        told.extend(batch.iter().map(|text| serde_json::from_str::<Value>(text).expect("JSON")));
+        told.extend(
+            batch
+                .iter()
+                .map(|text| serde_json::from_str::<Value>(text).expect("JSON")),
+        );
         outbox.sent(Lane::Ordered, &mut batch);
     }
 }
@@ -145,9 +162,21 @@ fn a_server_and_its_clients_reach_each_other_and_nobody_else() {
     assert_eq!(told(&room.server), [seen(&one.id)]);
     assert_eq!(room.to_client(&two.id, message(&room.id)), Delivery::Done);
     assert_eq!(told(&two.outbox), [seen(&room.id)]);
-    assert_eq!(room.to_client(&stranger.id, message(&room.id)), Delivery::UnknownPeer);
-    assert_eq!(room.to_client(&room.id, message(&room.id)), Delivery::UnknownPeer);
-    for peer in [&room.server, &other.server, &one.outbox, &two.outbox, &stranger.outbox] {
+    assert_eq!(
+        room.to_client(&stranger.id, message(&room.id)),
+        Delivery::UnknownPeer
+    );
+    assert_eq!(
+        room.to_client(&room.id, message(&room.id)),
+        Delivery::UnknownPeer
+    );
+    for peer in [
+        &room.server,
+        &other.server,
+        &one.outbox,
+        &two.outbox,
+        &stranger.outbox,
+    ] {
         assert_eq!(told(peer), [Value::Null; 0]);
     }
 }
@@ -183,10 +212,16 @@ fn joining_comes_before_and_leaving_after_what_a_client_says_however_much_waits(
     room.to_server(&client, message(&client.id));
     room.leave(&client);
     room.leave(&client);
-    assert_eq!(room.to_server(&client, message(&client.id)), Delivery::UnknownPeer);
+    assert_eq!(
+        room.to_server(&client, message(&client.id)),
+        Delivery::UnknownPeer
+    );
     let expected = [joined(&client.id), seen(&client.id), gone(&client.id)];
     assert_eq!(told(&room.server), expected);
-    assert_eq!(room.to_client(&client.id, message(&room.id)), Delivery::UnknownPeer);
+    assert_eq!(
+        room.to_client(&client.id, message(&room.id)),
+        Delivery::UnknownPeer
+    );
     assert_eq!(closed(&client.outbox), None, "it left by itself");
 }
 
@@ -198,10 +233,16 @@ fn nothing_of_a_server_follows_its_peer_gone() {
     // As a broadcast that has found the client before the room ended.
     room.to_everyone(&message(&room.id));
     house.rooms.close(&room);
-    assert_eq!(room.push_to(&client, message(&room.id)), Delivery::UnknownPeer);
+    assert_eq!(
+        room.push_to(&client, message(&room.id)),
+        Delivery::UnknownPeer
+    );
     room.to_everyone(&message(&room.id));
     let hello = from("0", "HELLO", json!({ "id": &*client.id }));
-    assert_eq!(told(&client.outbox), [hello, seen(&room.id), gone(&room.id)]);
+    assert_eq!(
+        told(&client.outbox),
+        [hello, seen(&room.id), gone(&room.id)]
+    );
     let close = client.outbox.close_reason().expect("closed");
     assert_eq!((close.code, close.reconnect_in), (4410, None));
     assert!(house.rooms.is_empty());
@@ -230,7 +271,10 @@ fn a_kicked_client_is_closed_and_its_server_told() {
     assert_eq!(room.kick(&client.id, "out".to_owned()), Delivery::Done);
     assert_eq!(client.outbox.close_reason(), Some(Close::new(4403, "out")));
     assert_eq!(told(&room.server), [gone(&client.id)]);
-    assert_eq!(room.kick(&client.id, "out".to_owned()), Delivery::UnknownPeer);
+    assert_eq!(
+        room.kick(&client.id, "out".to_owned()),
+        Delivery::UnknownPeer
+    );
     assert_eq!(room.kick("nobody", "out".to_owned()), Delivery::UnknownPeer);
     // Its session ends a little later, and says nothing again.
     room.leave(&client);
@@ -282,7 +326,9 @@ fn over_the_limit_of_servers_or_clients_is_1013_and_a_place_is_given_back() {
     let random = ServerId::Random(house.style.clone());
     let room = house.open(&fixed(OnConflict::Replace));
     full(house.try_open(&random, 1).expect_err("full"));
-    let replacing = house.try_open(&fixed(OnConflict::Replace), 1).expect("takes no place");
+    let replacing = house
+        .try_open(&fixed(OnConflict::Replace), 1)
+        .expect("takes no place");
     house.rooms.close(&replacing);
     house.try_open(&random, 1).expect("a place");
     drop(room);
@@ -307,7 +353,10 @@ fn a_client_that_is_too_slow_is_expelled_and_costs_nobody_else_anything() {
     assert_eq!(closed(&slow.outbox), Some(4508));
     assert_eq!(closed(&quick.outbox), None);
     assert_eq!(told(&room.server), [gone(&slow.id)]);
-    assert_eq!(room.to_client(&slow.id, message(&room.id)), Delivery::UnknownPeer);
+    assert_eq!(
+        room.to_client(&slow.id, message(&room.id)),
+        Delivery::UnknownPeer
+    );
 
     let slow = house.join(&room);
     for delivery in [Delivery::Done, Delivery::Done, Delivery::Expelled] {
@@ -341,8 +390,14 @@ fn what_may_be_dropped_is_dropped_where_a_queue_is_full_and_nothing_else_happens
     let room = house.open_random();
     let client = house.join(&room);
     for _ in 0..3 {
-        assert_eq!(room.to_server(&client, droppable(&client.id)), Delivery::Done);
-        assert_eq!(room.to_client(&client.id, droppable(&room.id)), Delivery::Done);
+        assert_eq!(
+            room.to_server(&client, droppable(&client.id)),
+            Delivery::Done
+        );
+        assert_eq!(
+            room.to_client(&client.id, droppable(&room.id)),
+            Delivery::Done
+        );
         room.to_everyone(&droppable(&room.id));
     }
     assert_eq!(told(&room.server), [seen(&client.id)]);
@@ -384,11 +439,23 @@ fn an_id_that_is_taken_is_drawn_again_and_none_is_left_in_the_end() {
     let room = house.open(&random);
     let other = house.open(&random);
     assert_ne!(room.id, other.id);
-    assert_eq!(house.try_open(&random, 1000).expect_err("no id is free").code, 1013);
+    assert_eq!(
+        house
+            .try_open(&random, 1000)
+            .expect_err("no id is free")
+            .code,
+        1013
+    );
     // A client's id is not its server's, nor another client's; in another room it may be.
     let client = house.join(&room);
     assert_eq!(client.id, other.id);
-    assert_eq!(house.try_join(&room.id, 1000).expect_err("no id is free").code, 1013);
+    assert_eq!(
+        house
+            .try_join(&room.id, 1000)
+            .expect_err("no id is free")
+            .code,
+        1013
+    );
     assert_eq!(house.join(&other).id, room.id);
 }
 
@@ -398,7 +465,12 @@ fn a_drain_tells_everybody_1001_and_lets_nobody_in() {
     let (room, other) = (house.open_random(), house.open(&fixed(OnConflict::Replace)));
     let clients = [house.join(&room), house.join(&other)];
     house.rooms.drain();
-    let peers = [&room.server, &other.server, &clients[0].outbox, &clients[1].outbox];
+    let peers = [
+        &room.server,
+        &other.server,
+        &clients[0].outbox,
+        &clients[1].outbox,
+    ];
     let going = |close: Option<Close>| {
         let close = close.expect("closed");
         assert_eq!(close.code, 1001);
@@ -423,11 +495,19 @@ fn a_drain_waits_for_whoever_is_on_the_way_in() {
         held = house.rooms.open.try_write().is_none();
         hello(id)
     };
-    let joined = house
-        .rooms
-        .join(&room.id, |_| false, &house.style, house.outbox(), 1000, hello);
+    let joined = house.rooms.join(
+        &room.id,
+        |_| false,
+        &house.style,
+        house.outbox(),
+        1000,
+        hello,
+    );
     let (_, client) = joined.expect("let in");
-    assert!(held, "a drain could have looked for clients before this one was there");
+    assert!(
+        held,
+        "a drain could have looked for clients before this one was there"
+    );
     house.rooms.drain();
     assert_eq!(closed(&client.outbox), Some(1001));
 }

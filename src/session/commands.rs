@@ -17,9 +17,8 @@ pub fn obey(
     envelope: &Envelope<'_>,
 ) -> Result<(), Verdict<'static>> {
     let seat = &session.seat;
-    let forbidden = |detail: &'static str| {
-        Err(Verdict::Refuse(Refusal::new(Code::ForbiddenType, detail)))
-    };
+    let forbidden =
+        |detail: &'static str| Err(Verdict::Refuse(Refusal::new(Code::ForbiddenType, detail)));
     match (envelope.kind.as_ref(), seat.role()) {
         ("KICK", Role::Server) => kick(seat, policy, envelope.message),
         ("KICK", Role::Client) => forbidden("only a server may kick"),
@@ -58,11 +57,7 @@ fn kick(seat: &Seat, policy: &Policy, message: &str) -> Result<(), Verdict<'stat
     }
 }
 
-fn acknowledge(
-    session: &Session,
-    policy: &Policy,
-    message: &str,
-) -> Result<(), Verdict<'static>> {
+fn acknowledge(session: &Session, policy: &Policy, message: &str) -> Result<(), Verdict<'static>> {
     #[derive(Deserialize)]
     struct Ack {
         received: u64,

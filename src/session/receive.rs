@@ -9,8 +9,7 @@ use tokio::{
 };
 
 use super::{
-    Session,
-    commands,
+    Session, commands,
     vigil::{Vigil, Watch},
 };
 use crate::{
@@ -289,9 +288,10 @@ impl Session {
 fn undelivered(delivery: Delivery, role: Role) -> Option<Refusal> {
     let (code, detail) = match (delivery, role) {
         (Delivery::Done, _) => return None,
-        (Delivery::UnknownPeer, Role::Server) => {
-            (Code::UnknownPeer, "no client of yours has this id, or it has left")
-        }
+        (Delivery::UnknownPeer, Role::Server) => (
+            Code::UnknownPeer,
+            "no client of yours has this id, or it has left",
+        ),
         (Delivery::UnknownPeer, Role::Client) => (
             Code::UnknownPeer,
             "a client may send to its server only, by the id that it connected with",

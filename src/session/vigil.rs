@@ -207,7 +207,13 @@ mod tests {
         let idle = |sent: u32, touched: u32, now: u32| {
             let mut vigil = Vigil::new(start);
             vigil.envelope(at(sent));
-            vigil.look(at(now), Some(at(now)), at(touched), Role::Client, &timeouts())
+            vigil.look(
+                at(now),
+                Some(at(now)),
+                at(touched),
+                Role::Client,
+                &timeouts(),
+            )
         };
         assert_eq!(idle(0, 0, 60), Watch::Idle);
         assert_ne!(idle(1, 0, 60), Watch::Idle);

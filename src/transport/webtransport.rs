@@ -27,7 +27,9 @@ pub async fn connection(
     let (send, receive) = match timeout(within, session.accept_bi()).await {
         Ok(opened) => opened.ok()?,
         Err(_) => {
-            session.close(4408, "no session stream was opened in time").await;
+            session
+                .close(4408, "no session stream was opened in time")
+                .await;
             return None;
         }
     };

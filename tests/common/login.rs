@@ -11,7 +11,8 @@ use super::{TestPeer, TestRelay, Via, raw::Wire};
 /// What [`HASH`] is the hash of.
 pub const PASSPHRASE: &str = "open sesame";
 /// At next to no cost.
-pub const HASH: &str = "$argon2id$v=19$m=8,t=1,p=1$U7QrjxPBdmd/FVMP7GDJAA$sfpUjpJiFxSSpzMRHBehmFr3PyvutaCX3ZPjEx4q6FU";
+pub const HASH: &str =
+    "$argon2id$v=19$m=8,t=1,p=1$U7QrjxPBdmd/FVMP7GDJAA$sfpUjpJiFxSSpzMRHBehmFr3PyvutaCX3ZPjEx4q6FU";
 
 /// `servers` with these entries, each a name, its hash, and more keys.
 pub fn entries(entries: &[(&str, &str, &str)]) -> String {
@@ -72,7 +73,9 @@ pub async fn logged_in(relay: &TestRelay, via: Via, first: Value) -> TestPeer {
 /// A plain connection from this loopback address.
 pub async fn plain_from(relay: &TestRelay, from: IpAddr) -> Wire {
     let socket = TcpSocket::new_v4().expect("a socket");
-    socket.bind(SocketAddr::new(from, 0)).expect("a loopback address");
+    socket
+        .bind(SocketAddr::new(from, 0))
+        .expect("a loopback address");
     let address = relay.address(Via::Ws).parse().expect("an address");
     Wire::plain(socket.connect(address).await.expect("connects"))
 }

@@ -1,6 +1,11 @@
 //! What the integration tests share: a relay of their own on free ports, and peers that say what they wait for.
 #![allow(dead_code, reason = "each test file uses its own part of this")]
-#![allow(clippy::panic, clippy::expect_used, clippy::unwrap_used, reason = "a test that panics has failed")]
+#![allow(
+    clippy::panic,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test that panics has failed"
+)]
 
 pub mod login;
 pub mod process;
@@ -216,7 +221,8 @@ impl TestPeer {
 
     /// Sends a message to a peer.
     pub async fn tell(&mut self, to: &str, kind: &str, message: Value) {
-        self.send(json!({ "to": to, "type": kind, "message": message })).await;
+        self.send(json!({ "to": to, "type": kind, "message": message }))
+            .await;
     }
 
     /// The next event.
@@ -268,7 +274,10 @@ impl TestPeer {
         let bye = self.expect("BYE").await;
         assert_eq!(bye["code"], code, "{bye}");
         match self.event().await {
-            Event::Closed { code: closed, reason } => {
+            Event::Closed {
+                code: closed,
+                reason,
+            } => {
                 assert_eq!(closed, code);
                 assert_eq!(bye["reason"], *reason);
             }

@@ -53,7 +53,8 @@ pub struct Request {
 impl Request {
     /// Waits for the request that begins a connection. `None`: something else came, or nothing.
     pub async fn accept(connection: Connection) -> Option<Self> {
-        let control = tokio::try_join!(open_control(&connection), accept_control(&connection)).ok()?;
+        let control =
+            tokio::try_join!(open_control(&connection), accept_control(&connection)).ok()?;
         let (send, mut receive) = connection.accept_bi().await.ok()?;
         let connect = ConnectRequest::read(&mut receive).await.ok()?;
         Some(Self {
@@ -199,7 +200,9 @@ impl Session {
             .encode(&mut capsule);
             let mut frame = BytesMut::new();
             Frame::DATA.encode(&mut frame);
-            VarInt::from_u64(capsule.len() as u64).unwrap_or_default().encode(&mut frame);
+            VarInt::from_u64(capsule.len() as u64)
+                .unwrap_or_default()
+                .encode(&mut frame);
             frame.extend_from_slice(&capsule);
             if let Some(mut connect) = connect
                 && connect.write_chunk(frame.freeze()).await.is_ok()
