@@ -178,6 +178,13 @@ async fn a_line_may_have_exactly_as_many_bytes_as_the_limit_and_no_more() {
         .write(format!("{}\n", sized(&server.id, LIMIT)))
         .await;
     server.expect("SIZED").await;
+    // Its end may come later, when the relay has had all of it.
+    client.write(sized(&server.id, LIMIT)).await;
+    let between = envelope(&server.id, "BETWEEN", json!({}));
+    client.independently(between).await;
+    server.expect("BETWEEN").await;
+    client.write("\n").await;
+    server.expect("SIZED").await;
     client
         .write(format!("{}\n", sized(&server.id, LIMIT + 1)))
         .await;
