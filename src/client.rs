@@ -1,5 +1,6 @@
 //! A peer of the relay: the other end of the wire, for the command line, tests and Rust programs.
 
+mod resume;
 mod trust;
 mod websocket;
 mod webtransport;
@@ -11,13 +12,13 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::time::timeout;
 use url::Url;
 
-pub use self::trust::Trust;
+pub use self::{resume::ResumingPeer, trust::Trust};
 
 /// How long connecting may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How to connect.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Options {
     /// The name of the passphrase.
     pub name: Option<String>,
@@ -42,6 +43,8 @@ impl Options {
 pub enum Event {
     /// An envelope.
     Envelope(String),
+    /// The connection broke, and a [`ResumingPeer`] has come back.
+    Resumed,
     /// The relay ended the session.
     Closed {
         /// A close code of the protocol.

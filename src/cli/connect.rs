@@ -10,7 +10,7 @@ use tokio::{
 
 use super::{Failure, hash::strip_line_end};
 use crate::{
-    client::{Event, Options, Peer, Trust},
+    client::{Event, Options, Peer, ResumingPeer, Trust},
     config::parse_duration,
 };
 
@@ -34,6 +34,10 @@ pub struct Arguments {
     /// Stay this long after the end of input, to print what still arrives
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     linger: Option<Duration>,
+
+    /// Come back by itself when the connection breaks, with nothing lost
+    #[arg(long)]
+    resume: bool,
 
     /// Accept any certificate
     #[arg(long, conflicts_with_all = ["ca", "cert_hash"])]
@@ -94,41 +98,83 @@ pub fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         .enable_all()
         .build()
         .map_err(Failure::new)?;
-    let done = runtime.block_on(talk(&arguments.url, options, arguments.linger));
+    let talk = talk(&arguments.url, options, arguments.resume, arguments.linger);
+    let done = runtime.block_on(talk);
     // A read of standard input that is still under way must not hold up the end.
     runtime.shutdown_background();
     done
 }
 
-async fn talk(url: &str, options: Options, linger: Option<Duration>) -> Result<ExitCode, Failure> {
-    let mut peer = Peer::connect(url, options).await.map_err(Failure::new)?;
+/// A peer of either kind.
+enum Line {
+    Plain(Peer),
+    Resuming(ResumingPeer),
+}
+
+impl Line {
+    async fn connect(url: &str, options: Options, resume: bool) -> Result<Self, Failure> {
+        if !resume {
+            let peer = Peer::connect(url, options).await.map_err(Failure::new)?;
+            return Ok(Self::Plain(peer));
+        }
+        let connected = ResumingPeer::connect(url, options).await;
+        let (peer, hello) = connected.map_err(Failure::new)?;
+        show(Event::Envelope(hello))?;
+        Ok(Self::Resuming(peer))
+    }
+
+    async fn send(&mut self, envelope: &str) -> Result<(), Failure> {
+        let sent = match self {
+            Self::Plain(peer) => peer.send(envelope).await,
+            Self::Resuming(peer) => peer.send(envelope).await,
+        };
+        sent.map_err(Failure::new)
+    }
+
+    async fn receive(&mut self) -> Event {
+        match self {
+            Self::Plain(peer) => peer.receive().await,
+            Self::Resuming(peer) => peer.receive().await,
+        }
+    }
+
+    async fn leave(self) {
+        match self {
+            Self::Plain(peer) => peer.leave().await,
+            Self::Resuming(peer) => peer.leave().await,
+        }
+    }
+}
+
+async fn talk(
+    url: &str,
+    options: Options,
+    resume: bool,
+    linger: Option<Duration>,
+) -> Result<ExitCode, Failure> {
+    let mut line = Line::connect(url, options, resume).await?;
     let mut input = BufReader::new(tokio::io::stdin()).lines();
-    loop {
-        tokio::select! {
-            event = peer.receive() => {
-                if let Some(status) = show(event)? {
-                    return Ok(status);
-                }
-            }
-            line = input.next_line() => match line.map_err(Failure::new)? {
-                Some(line) if line.trim().is_empty() => {}
-                Some(line) => peer.send(&line).await.map_err(Failure::new)?,
-                None => break,
-            },
-        }
-    }
     let mut rest = std::pin::pin!(sleep(linger.unwrap_or_default()));
+    let mut reading = true;
     loop {
         tokio::select! {
-            event = peer.receive() => {
+            event = line.receive() => {
                 if let Some(status) = show(event)? {
                     return Ok(status);
                 }
             }
-            () = &mut rest => break,
+            text = input.next_line(), if reading => match text.map_err(Failure::new)? {
+                Some(text) if text.trim().is_empty() => {}
+                Some(text) => line.send(&text).await?,
+                None => {
+                    reading = false;
+                    rest.set(sleep(linger.unwrap_or_default()));
+                }
+            },
+            () = &mut rest, if !reading => break,
         }
     }
-    peer.leave().await;
+    line.leave().await;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -140,6 +186,10 @@ fn show(event: Event) -> Result<Option<ExitCode>, Failure> {
             writeln!(out, "{text}")
                 .and_then(|()| out.flush())
                 .map_err(Failure::new)?;
+            Ok(None)
+        }
+        Event::Resumed => {
+            eprintln!("the connection broke and was resumed");
             Ok(None)
         }
         Event::Closed { code: 1000, .. } => Ok(Some(ExitCode::SUCCESS)),
