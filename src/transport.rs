@@ -3,6 +3,7 @@
 //! A transport knows bytes, limits and close codes; it knows no ids, rooms or JSON. Each turns a handshake
 //! into a [`Connection`]: a receive half, a send half, and lanes beside the ordered one where it has them.
 
+pub mod admission;
 pub mod http;
 pub mod origin;
 pub mod websocket;

@@ -14,7 +14,7 @@ use tokio_util::either::Either;
 use url::Url;
 
 use super::{Error, Event, Options, host_and_port};
-use crate::transport::{LINGER, http::SUBPROTOCOL};
+use crate::transport::{LINGER, admission::SUBPROTOCOL};
 
 type Io = Either<TcpStream, tokio_rustls::client::TlsStream<TcpStream>>;
 

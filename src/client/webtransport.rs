@@ -12,7 +12,7 @@ use web_transport_quinn::{
 };
 
 use super::{Error, Event, Options, host_and_port};
-use crate::transport::{LINGER, http::SUBPROTOCOL};
+use crate::transport::{LINGER, admission::SUBPROTOCOL};
 
 /// The largest envelope that is taken in a stream of its own.
 const MAX_ENVELOPE: usize = 64 << 20;

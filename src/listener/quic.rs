@@ -19,7 +19,7 @@ use crate::{
     tls::{self, Identity},
     transport::{
         LINGER,
-        http::{self, Refused, Route, SUBPROTOCOL},
+        admission::{self, Refused, Route, SUBPROTOCOL},
         webtransport::{
             self, H3_NO_ERROR, MAX_INCOMING_STREAMS,
             session::{Request, Session},
@@ -219,12 +219,12 @@ async fn answer(
     over_limit: bool,
 ) -> Option<Answered> {
     let connect = request.connect();
-    let status = match http::route(connect.url.path()) {
+    let status = match admission::route(connect.url.path()) {
         Some(route @ (Route::Server | Route::Client(_) | Route::Resume)) => {
             let headers = &connect.headers;
-            match http::admit(hub, listener, route, headers, from, over_limit).await {
+            match admission::admit(hub, listener, route, headers, from, over_limit).await {
                 Ok(path) => {
-                    let parameter = |name| http::has_parameter(connect.url.query(), name);
+                    let parameter = |name| admission::has_parameter(connect.url.query(), name);
                     let (resume, ordered) = (parameter("resume"), parameter("ordered"));
                     let offered = connect.protocols.iter().any(|offer| offer == SUBPROTOCOL);
                     let session = request.grant(offered.then_some(SUBPROTOCOL)).await?;

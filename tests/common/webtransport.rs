@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
-use intercessor::transport::http::SUBPROTOCOL;
+use intercessor::transport::admission::SUBPROTOCOL;
 use quinn::{Endpoint, TransportConfig, crypto::rustls::QuicClientConfig};
 use serde_json::{Value, json};
 use tokio::time::timeout;
