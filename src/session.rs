@@ -4,6 +4,7 @@
 //! writes what the session's own outbox holds. They meet in the outbox alone.
 
 mod commands;
+mod enter;
 mod receive;
 mod send;
 mod vigil;
@@ -16,27 +17,20 @@ use std::{
     time::Duration,
 };
 
-use serde::Deserialize;
-use tokio::{
-    sync::Notify,
-    time::{Instant, timeout},
-};
+use tokio::{sync::Notify, time::timeout};
 use tracing::{debug, info};
 
 use self::vigil::Bucket;
 use crate::{
-    address::{AddressKey, Place},
-    auth::{Credentials, LoginError},
-    config::Servers,
-    envelope::{Address, Envelope, ResumeOffer, Text},
+    address::Place,
+    envelope::Text,
     hub::Hub,
     ids::PeerId,
     outbox::{Close, Outbox},
-    parking::{self, Claim, Ticket},
+    parking::Ticket,
     policy::Role,
-    room::{Client, Room, ServerId, shutting_down},
-    schema,
-    transport::{Connection, End, LINGER, Receive, Received, Transmit},
+    room::{Client, Room, ServerId},
+    transport::{Connection, End, LINGER, Receive, Transmit},
 };
 
 /// What a peer asked for in its handshake.
@@ -93,7 +87,7 @@ pub async fn serve<R: Receive, T: Transmit>(
         address,
         place,
     } = arrival;
-    match enter(&mut connection.receiver, asked, address.into(), place, hub).await {
+    match enter::enter(&mut connection.receiver, asked, address.into(), place, hub).await {
         Ok((session, how)) => {
             let role = session.seat.role().as_str();
             let id = session.seat.id().short().to_owned();
@@ -187,208 +181,6 @@ impl Drop for Seat {
             Some(client) => self.room.leave(client),
         }
     }
-}
-
-/// Lets a peer in, and says how. `Err(None)`: it has left already.
-async fn enter<R: Receive>(
-    receiver: &mut R,
-    asked: Asked,
-    address: AddressKey,
-    place: Place,
-    hub: &Arc<Hub>,
-) -> Result<(Session, &'static str), Option<Close>> {
-    let entered = match asked.path {
-        Path::Resume => (come_back(receiver, place, hub).await?, "resumed"),
-        Path::Server(login) => {
-            let id = match login {
-                Login::Done(id) => id,
-                Login::Pending => log_in(receiver, address, hub).await?,
-            };
-            (begin(hub, Enter::Open(id), asked.resume, place)?, "opened")
-        }
-        Path::Client(id) => (begin(hub, Enter::Join(id), asked.resume, place)?, "opened"),
-    };
-    receiver.open_lanes();
-    Ok(entered)
-}
-
-/// How a new session gets its seat.
-enum Enter {
-    Open(ServerId),
-    Join(String),
-}
-
-/// Begins a new session.
-fn begin(hub: &Arc<Hub>, enter: Enter, resume: bool, place: Place) -> Result<Session, Close> {
-    let policy = hub.policy.load();
-    let resume = policy.resume.filter(|_| resume);
-    let (ticket, offer) = match resume {
-        None => (None, None),
-        Some(resume) => {
-            let (ticket, token) = Ticket::new(hub);
-            let offer = ResumeOffer {
-                token,
-                window: resume.window.as_secs_f64(),
-                received: None,
-            };
-            (Some(ticket), Some(offer))
-        }
-    };
-    let outbox = Arc::new(Outbox::new(Arc::clone(&hub.budget), resume.is_some()));
-    let hello = |id: &PeerId| policy.hello(id, offer);
-    let (room, client, limited) = match enter {
-        Enter::Open(id) => {
-            let most = policy.limits.servers;
-            let room = hub.rooms.open(&id, Arc::clone(&outbox), most, hello)?;
-            (room, None, matches!(policy.servers, Servers::Open))
-        }
-        Enter::Join(server_id) => {
-            let (room, client) = hub.rooms.join(
-                &server_id,
-                |id| policy.is_fixed_id(id),
-                &policy.ids.client,
-                Arc::clone(&outbox),
-                policy.limits.clients_per_server,
-                hello,
-            )?;
-            (room, Some(client), true)
-        }
-    };
-    Ok(Session {
-        hub: Arc::clone(hub),
-        seat: Seat {
-            hub: Arc::clone(hub),
-            room,
-            client,
-        },
-        outbox,
-        limited,
-        bucket: Bucket::new(Instant::now()),
-        received: 0,
-        untold: None,
-        ticket,
-        place,
-    })
-}
-
-/// Waits for a RESUME, the first envelope on `/resume`, and finds the session that it stands for.
-async fn come_back<R: Receive>(
-    receiver: &mut R,
-    place: Place,
-    hub: &Hub,
-) -> Result<Session, Option<Close>> {
-    let text = first_in_time(receiver, hub, "no RESUME came in time").await?;
-    let resume = command(&text, "RESUME").and_then(Resume::read);
-    let Some(Resume { token, received }) = resume else {
-        let close = Close::new(4401, "the first envelope must be a RESUME");
-        return Err(Some(close));
-    };
-    let unknown = || Close::new(4404, "the session has ended, or was resumed elsewhere");
-    let mut session = match hub.parking.claim(&token, received)? {
-        Claim::Parked(session) => *session,
-        Claim::Connected(given) => given.await.map_err(|_| unknown())?,
-    };
-    if !session.outbox.rewind(received) {
-        return Err(Some(parking::gap()));
-    }
-    let policy = hub.policy.load();
-    let Some(ticket) = session.ticket.as_mut() else {
-        return Err(Some(unknown()));
-    };
-    let offer = ResumeOffer {
-        token: ticket.renew(),
-        window: policy
-            .resume
-            .map_or(0.0, |resume| resume.window.as_secs_f64()),
-        received: Some(session.received),
-    };
-    let hello = policy.hello(session.seat.id(), Some(offer));
-    session.outbox.greet(hello);
-    session.place = place;
-    Ok(session)
-}
-
-/// The message of a RESUME.
-#[derive(Deserialize)]
-struct Resume {
-    token: String,
-    received: u64,
-}
-
-impl Resume {
-    /// `None` where it is none, or has a member twice.
-    fn read(message: &str) -> Option<Self> {
-        Self::deserialize(schema::parse_message(message).ok()?).ok()
-    }
-}
-
-/// Waits for a LOGIN, the first envelope of a server that has not shown a passphrase yet, and checks it.
-async fn log_in<R: Receive>(
-    receiver: &mut R,
-    address: AddressKey,
-    hub: &Hub,
-) -> Result<ServerId, Option<Close>> {
-    let text = first_in_time(receiver, hub, "no LOGIN came in time").await?;
-    let credentials = command(&text, "LOGIN").and_then(Credentials::from_login);
-    let Some(credentials) = credentials else {
-        return Err(Some(Close::new(4401, "the first envelope must be a LOGIN")));
-    };
-    let policy = hub.policy.load_full();
-    let checked = hub.logins.check(
-        &policy.servers,
-        &policy.ids.server,
-        policy.limits.failed_logins,
-        address,
-        credentials,
-    );
-    let close = match checked.await {
-        Ok(id) => return Ok(id),
-        Err(LoginError::Wrong) => Close::new(4401, "wrong passphrase"),
-        Err(LoginError::NameNeeded) => {
-            Close::new(4401, "this relay needs a `name` beside the passphrase")
-        }
-        Err(LoginError::TooManyFailed(wait)) => {
-            Close::new(4429, "too many failed logins").reconnect_in(wait)
-        }
-        Err(LoginError::Busy) => Close::new(1013, "too many logins wait").spread(1),
-    };
-    Err(Some(close))
-}
-
-/// The first envelope, within the time for a login.
-async fn first_in_time<R: Receive>(
-    receiver: &mut R,
-    hub: &Hub,
-    late: &'static str,
-) -> Result<Text, Option<Close>> {
-    let within = hub.policy.load().timeouts.login;
-    let first = tokio::select! {
-        first = timeout(within, first_envelope(receiver)) => first,
-        () = hub.stop.cancelled() => return Err(Some(shutting_down().spread(1))),
-    };
-    match first {
-        Err(_) => Err(Some(Close::new(4401, late))),
-        Ok(Err(End::Violation(close))) => Err(Some(close)),
-        Ok(Err(End::Clean | End::Broken | End::Silent)) => Err(None),
-        Ok(Ok(text)) => Ok(text),
-    }
-}
-
-async fn first_envelope<R: Receive>(receiver: &mut R) -> Result<Text, End> {
-    loop {
-        match receiver.receive().await {
-            Received::Envelope { text, .. } => return Ok(text),
-            Received::Alive => {}
-            Received::End(end) => return Err(end),
-        }
-    }
-}
-
-/// The message of an envelope of this type to the relay; a peer that is not in yet has no id that `from` could be.
-fn command<'a>(text: &'a str, kind: &str) -> Option<&'a str> {
-    let envelope = Envelope::parse(text, "").ok()?;
-    let meant = envelope.to == Address::Relay && envelope.kind == kind;
-    meant.then_some(envelope.message)
 }
 
 /// How a connection of a session was.
