@@ -167,6 +167,8 @@ struct State {
     /// How many were ever pushed to, and sent on, the ordered lane.
     pushed: u64,
     sent: u64,
+    /// Other lanes wait until so many were: whatever waited when the session was parked.
+    waited: u64,
     /// How many of the peer's envelopes it is to be told are taken in.
     ack: Option<u64>,
     /// What was sent and is not acknowledged, where the session can be resumed.
@@ -192,11 +194,14 @@ struct Waiting {
     text: Text,
     /// Not to be sent before this many have been sent on the ordered lane.
     after: u64,
+    /// How many had been pushed to the ordered lane, with this one if it was.
+    place: u64,
 }
 
 #[derive(Debug, Default, Clone, Copy)]
 struct Writing {
-    hello: bool,
+    /// HELLO, or something that is sent again: other lanes wait for it.
+    first: bool,
     messages: usize,
     bytes: usize,
 }
@@ -249,6 +254,7 @@ impl Outbox {
                 writing: Writing::default(),
                 pushed: 0,
                 sent: 0,
+                waited: 0,
                 ack: None,
                 kept: resumable.then(Kept::default),
                 close: None,
@@ -267,7 +273,7 @@ impl Outbox {
     }
 
     /// The connection is gone, and the session is to be resumed. What was on its way on lanes of its own is lost
-    /// with it, and what waited there waits in order, datagrams excepted.
+    /// with it, and what waited there waits in the order in which all was pushed, datagrams excepted.
     pub fn park(&self) {
         let mut state = self.state.lock();
         state.link = Link::Parked;
@@ -276,10 +282,12 @@ impl Outbox {
         let writing = std::mem::take(&mut state.writing);
         state.sent += writing.messages as u64;
         let [ordered, independent, datagrams] = &mut state.queues;
-        ordered.extend(independent.drain(..).map(|it| Waiting { after: 0, ..it }));
+        ordered.append(independent);
+        ordered.make_contiguous().sort_by_key(|it| it.place);
         datagrams.clear();
         let (messages, bytes) = (ordered.len(), ordered.iter().map(|it| it.text.len()).sum());
         state.pushed = state.sent + messages as u64;
+        state.waited = state.pushed;
         // What was being written in order is kept, and counts there.
         let lost = state.bytes - bytes - writing.bytes;
         state.messages = messages;
@@ -470,7 +478,7 @@ impl Outbox {
         if let Some(hello) = state.hello.take() {
             taken += hello.len();
             batch.push(hello);
-            state.writing.hello = true;
+            state.writing.first = true;
         }
         if let Some(kept) = &mut state.kept {
             while taken < bytes
@@ -479,6 +487,7 @@ impl Outbox {
                 taken += text.len();
                 batch.push(text.clone());
                 kept.next += 1;
+                state.writing.first = true;
             }
         }
         if let Some(received) = state.ack.take() {
@@ -508,7 +517,7 @@ impl Outbox {
         } = match lane {
             Lane::Ordered => std::mem::take(&mut state.writing),
             _ => Writing {
-                hello: false,
+                first: false,
                 messages: batch.len(),
                 bytes: batch.iter().map(|text| text.len()).sum(),
             },
@@ -536,7 +545,12 @@ impl Outbox {
     /// Moves an envelope that a lane could not carry to another one. It never stopped counting as waiting.
     pub fn requeue(&self, text: Text, lane: Lane) {
         let mut state = self.state.lock();
-        state.queues[lane as usize].push_back(Waiting { text, after: 0 });
+        let place = state.pushed;
+        state.queues[lane as usize].push_back(Waiting {
+            text,
+            after: 0,
+            place,
+        });
         self.lanes[lane as usize].notify_one();
     }
 
@@ -580,20 +594,21 @@ impl Outbox {
         if lane == Lane::Ordered {
             state.pushed += 1;
         }
-        state.queues[lane as usize].push_back(Waiting { text, after });
+        let place = state.pushed;
+        state.queues[lane as usize].push_back(Waiting { text, after, place });
         self.lanes[lane as usize].notify_one();
     }
 }
 
 impl State {
-    /// What another lane may carry: nothing before HELLO is written and everything is sent again, nor before the notice
-    /// that an envelope waits for.
+    /// What another lane may carry: nothing before HELLO is written, everything is sent again and all that waited
+    /// meanwhile is sent, nor before the notice that an envelope waits for.
     fn take_beside(&mut self, lane: Lane, batch: &mut Vec<Text>, bytes: usize) {
         let caught_up = self
             .kept
             .as_ref()
             .is_none_or(|kept| kept.next == kept.texts.len());
-        if self.hello.is_some() || self.writing.hello || !caught_up {
+        if self.hello.is_some() || self.writing.first || !caught_up || self.sent < self.waited {
             return;
         }
         let sent = self.sent;
@@ -624,5 +639,7 @@ impl Drop for Outbox {
     }
 }
 
+#[cfg(test)]
+mod model;
 #[cfg(test)]
 mod tests;

@@ -31,8 +31,9 @@ pub struct Parking {
 
 struct Slot {
     secret: Secret,
-    /// The one that the peer came back with, until it is known to have the new one.
-    previous: Option<Secret>,
+    /// The one that the peer came back with, and the one that this replaced, whose HELLO it may have had: until it
+    /// is known to have the new one.
+    previous: Option<[Secret; 2]>,
     state: State,
 }
 
@@ -172,7 +173,7 @@ impl Parking {
         let current = bool::from(slot.secret.ct_eq(&secret));
         let previous = slot
             .previous
-            .is_some_and(|previous| bool::from(previous.ct_eq(&secret)));
+            .is_some_and(|previous| previous.iter().any(|it| bool::from(it.ct_eq(&secret))));
         if !current && !previous {
             return Err(unknown());
         }
@@ -185,9 +186,10 @@ impl Parking {
                 return Err(gap());
             }
         }
-        // Whoever shows a token has had it, so that the one before it is spent; this one works again until
-        // its successor is known to have arrived.
-        slot.previous = Some(secret);
+        // Whoever shows a token has had it, so that the one before it is spent; this one works again until its successor
+        // is known to have arrived. So does the present one, which the peer may get while this RESUME, sent earlier on a
+        // slower connection, takes the session over.
+        slot.previous = Some([secret, slot.secret]);
         let asked = match &slot.state {
             State::Connected { asked, .. } => Arc::clone(asked),
             State::Parked { session, .. } => match session.ticket() {

@@ -276,7 +276,7 @@ async fn a_stop_ends_whoever_has_not_logged_in_yet_with_1001() {
         match told {
             Event::Envelope(bye) => assert!(bye.contains("1001"), "{bye}"),
             Event::Closed { code, .. } => assert_eq!(code, 1001),
-            Event::Broken(why) => panic!("broken without a word: {why}"),
+            other => panic!("gone without a word: {other:?}"),
         }
     }
 }

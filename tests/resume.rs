@@ -66,7 +66,6 @@ fn number(from: &str, n: u64) -> Value {
 async fn a_client_comes_back_on_any_transport_and_the_room_sees_only_a_pause() {
     let relay = TestRelay::start(UNLIMITED).await;
     for (before, after) in every_pair() {
-        eprintln!("{before:?} {after:?}");
         let mut server = relay.server(Via::Ws).await;
         let (mut client, old) = resumable(&relay, before, &format!("/client/{}", server.id)).await;
         let id = client.id.clone();
@@ -98,7 +97,6 @@ async fn a_client_comes_back_on_any_transport_and_the_room_sees_only_a_pause() {
 async fn a_server_comes_back_and_its_room_worked_on() {
     let relay = TestRelay::start(UNLIMITED).await;
     for (before, after) in every_pair() {
-        eprintln!("{before:?} {after:?}");
         let (mut server, old) = resumable(&relay, before, "/server").await;
         let id = server.id.clone();
         let mut first = relay.client(Via::Ws, &mut server).await;
@@ -128,7 +126,6 @@ async fn a_server_comes_back_and_its_room_worked_on() {
 async fn what_was_sent_and_not_received_is_sent_again_and_nothing_else() {
     let relay = TestRelay::start(UNLIMITED).await;
     for (before, after) in every_pair() {
-        eprintln!("{before:?} {after:?}");
         let mut server = relay.server(Via::Ws).await;
         let (mut client, old) = resumable(&relay, before, &format!("/client/{}", server.id)).await;
         server.expect("PEER_JOINED").await;
@@ -157,7 +154,6 @@ async fn what_was_sent_and_not_received_is_sent_again_and_nothing_else() {
 async fn a_connection_that_still_seems_alive_is_taken_over_and_closed_with_4409() {
     let relay = TestRelay::start(UNLIMITED).await;
     for (before, after) in every_pair() {
-        eprintln!("{before:?} {after:?}");
         let mut server = relay.server(Via::Ws).await;
         let (mut old, token) = resumable(&relay, before, &format!("/client/{}", server.id)).await;
         server.expect("PEER_JOINED").await;
@@ -166,6 +162,22 @@ async fn a_connection_that_still_seems_alive_is_taken_over_and_closed_with_4409(
         old.closed(4409).await;
         new.tell(&server.id, "N", json!({ "n": 1 })).await;
         assert_eq!(server.next().await, number(&new.id, 1));
+        server.nothing_else().await;
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_count_is_not_the_end_of_a_session() {
+    let relay = TestRelay::start(UNLIMITED).await;
+    for via in EVERY_TRANSPORT {
+        let mut server = relay.server(Via::Ws).await;
+        let (mut old, token) = resumable(&relay, via, &format!("/client/{}", server.id)).await;
+        server.expect("PEER_JOINED").await;
+        refused(&relay, via, &token, 99, 4404).await;
+        old.closed(4409).await;
+        refused(&relay, via, &token, 99, 4404).await;
+        let (mut client, _) = come_back(&relay, via, &token, 0).await;
+        client.nothing_else().await;
         server.nothing_else().await;
     }
 }

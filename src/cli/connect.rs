@@ -108,7 +108,7 @@ pub fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
 /// A peer of either kind.
 enum Line {
     Plain(Peer),
-    Resuming(ResumingPeer),
+    Resuming(Box<ResumingPeer>),
 }
 
 impl Line {
@@ -120,7 +120,7 @@ impl Line {
         let connected = ResumingPeer::connect(url, options).await;
         let (peer, hello) = connected.map_err(Failure::new)?;
         show(Event::Envelope(hello))?;
-        Ok(Self::Resuming(peer))
+        Ok(Self::Resuming(Box::new(peer)))
     }
 
     async fn send(&mut self, envelope: &str) -> Result<(), Failure> {

@@ -120,6 +120,10 @@ async fn come_back<R: Receive>(
         Claim::Connected(given) => given.await.map_err(|_| unknown())?,
     };
     if !session.outbox.rewind(received) {
+        // A wrong count is not the end of a session: the next one may be right.
+        if let Some(window) = session.window() {
+            hub.parking.park(session, window);
+        }
         return Err(Some(parking::gap()));
     }
     let policy = hub.policy.load();

@@ -38,6 +38,7 @@ pub async fn connection(
         transmitter: Sender {
             session: Arc::clone(session),
             stream: send,
+            torn: false,
         },
         receiver: Receiver {
             ended: Box::pin(session.ended()),
@@ -260,6 +261,8 @@ fn violation(code: u16, reason: &'static str) -> Received {
 pub struct Sender {
     session: Arc<Session>,
     stream: SendStream,
+    /// A batch is being written, or was given up in the middle: what follows would be part of a line of it.
+    torn: bool,
 }
 
 impl Sender {
@@ -282,10 +285,10 @@ impl Transmit for Sender {
             bytes.extend_from_slice(text.as_bytes());
             bytes.extend_from_slice(b"\n");
         }
-        self.stream
-            .write_chunk(bytes.freeze())
-            .await
-            .map_err(broken)
+        self.torn = true;
+        let written = self.stream.write_chunk(bytes.freeze()).await;
+        self.torn = written.is_err();
+        written.map_err(broken)
     }
 
     async fn ping(&mut self) -> io::Result<()> {
@@ -293,7 +296,10 @@ impl Transmit for Sender {
     }
 
     async fn goodbye(&mut self, bye: Text, close: &Close) -> io::Result<()> {
-        let said = self.send(&[bye]).await;
+        let said = match self.torn {
+            true => Err(broken("a line was left unfinished")),
+            false => self.send(&[bye]).await,
+        };
         self.close(close.code, &close.reason).await.and(said)
     }
 
