@@ -4,21 +4,25 @@
 //! by name when it is full or closed. Three lanes lead out of it (see [`Lane`]); a connection without
 //! lanes of its own gets everything on the ordered one.
 
+mod budget;
+mod close;
+mod kept;
+
 use std::{
-    borrow::Cow,
     collections::VecDeque,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
+        atomic::{AtomicBool, Ordering::Relaxed},
     },
-    time::Duration,
 };
 
 use parking_lot::Mutex;
 use tokio::{sync::Notify, time::Instant};
 
+use self::kept::Kept;
+pub use self::{budget::Budget, close::Close};
 use crate::{
-    config::{Delivery, QueueBound},
+    config::Delivery,
     envelope::{self, Text},
 };
 
@@ -26,102 +30,6 @@ use crate::{
 pub type Lane = Delivery;
 
 const LANES: usize = 3;
-/// The longest reason of a close, in bytes (RFC 6455, 5.5.1).
-const MAX_REASON_BYTES: usize = 123;
-
-/// Why a session ends, as the peer is told.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Close {
-    /// A WebSocket close code.
-    pub code: u16,
-    /// A short reason, at most 123 bytes.
-    pub reason: Cow<'static, str>,
-    /// When to come back.
-    pub reconnect_in: Option<Duration>,
-}
-
-impl Close {
-    /// A close without `reconnectIn`. The reason is cut to what a close may carry, between characters.
-    pub fn new(code: u16, reason: impl Into<Cow<'static, str>>) -> Self {
-        let mut reason = reason.into();
-        let end = reason.floor_char_boundary(MAX_REASON_BYTES);
-        if end < reason.len() {
-            reason = reason[..end].to_owned().into();
-        }
-        Self {
-            code,
-            reason,
-            reconnect_in: None,
-        }
-    }
-
-    /// Tells the peer to come back after about this long; see [`Close::spread`].
-    #[must_use]
-    pub fn reconnect_in(mut self, after: Duration) -> Self {
-        self.reconnect_in = Some(after);
-        self
-    }
-
-    /// The same with a `reconnectIn` of its own for each of many peers, so that they do not all return in one
-    /// instant: evenly spread over a time that grows with how many there are.
-    #[must_use]
-    pub fn spread(self, peers: usize) -> Self {
-        const RETURNS_PER_SECOND: usize = 500;
-        let seconds = 1.0 + (peers / RETURNS_PER_SECOND) as f64;
-        let after = Duration::from_secs_f64(0.5 + rand::random_range(0.0..seconds));
-        self.reconnect_in(after)
-    }
-}
-
-/// The bounds of all outboxes, and what waits in them together.
-#[derive(Debug)]
-pub struct Budget {
-    messages: AtomicUsize,
-    bytes: AtomicUsize,
-    kept_messages: AtomicUsize,
-    kept_bytes: AtomicUsize,
-    total: AtomicUsize,
-    queued: AtomicUsize,
-    /// Some of all of it was given back.
-    freed: Notify,
-}
-
-impl Budget {
-    /// `each` bounds what waits in one outbox, `kept` what was sent from it and is not acknowledged, `total` the bytes of
-    /// all.
-    pub fn new(each: QueueBound, kept: QueueBound, total: usize) -> Self {
-        Self {
-            messages: AtomicUsize::new(each.messages),
-            bytes: AtomicUsize::new(each.bytes),
-            kept_messages: AtomicUsize::new(kept.messages),
-            kept_bytes: AtomicUsize::new(kept.bytes),
-            total: AtomicUsize::new(total),
-            queued: AtomicUsize::new(0),
-            freed: Notify::new(),
-        }
-    }
-
-    /// Holds what is kept to its bound. Returns the bytes that were let go.
-    fn bound(&self, kept: &mut Kept) -> usize {
-        let mut freed = 0;
-        while kept.texts.len() > self.kept_messages.load(Relaxed)
-            || kept.bytes > self.kept_bytes.load(Relaxed)
-        {
-            freed += kept.let_go();
-        }
-        freed
-    }
-
-    /// The bytes that wait in all outboxes.
-    pub fn queued(&self) -> usize {
-        self.queued.load(Relaxed)
-    }
-
-    fn give_back(&self, bytes: usize) {
-        self.queued.fetch_sub(bytes, Relaxed);
-        self.freed.notify_waiters();
-    }
-}
 
 /// Why an envelope was not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -204,40 +112,6 @@ struct Writing {
     first: bool,
     messages: usize,
     bytes: usize,
-}
-
-/// What a resume sends again.
-#[derive(Debug, Default)]
-struct Kept {
-    /// How many came before the first that is kept: acknowledged, or let go.
-    before: u64,
-    texts: VecDeque<Text>,
-    bytes: usize,
-    /// The first of them that this connection has not sent.
-    next: usize,
-}
-
-impl Kept {
-    /// How many were ever sent.
-    fn sent(&self) -> u64 {
-        self.before + self.texts.len() as u64
-    }
-
-    /// Is everything kept that comes after so many?
-    fn reaches(&self, received: u64) -> bool {
-        (self.before..=self.sent()).contains(&received)
-    }
-
-    /// Lets the oldest go.
-    fn let_go(&mut self) -> usize {
-        let Some(text) = self.texts.pop_front() else {
-            return 0;
-        };
-        self.before += 1;
-        self.next = self.next.saturating_sub(1);
-        self.bytes -= text.len();
-        text.len()
-    }
 }
 
 impl Outbox {

@@ -7,6 +7,7 @@ use std::collections::{HashMap, HashSet};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 use super::*;
+use crate::config::QueueBound;
 
 const CASES: u64 = 4_000;
 const STEPS: usize = 150;

@@ -1,9 +1,10 @@
-use std::{pin::pin, task::Poll};
+use std::{pin::pin, task::Poll, time::Duration};
 
 use futures_util::poll;
 use tokio::time::{advance, timeout};
 
 use super::*;
+use crate::config::QueueBound;
 
 const PLENTY: usize = 1 << 20;
 static PRESENT: AtomicBool = AtomicBool::new(false);
