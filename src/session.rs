@@ -87,8 +87,9 @@ pub async fn serve<R: Receive, T: Transmit>(
         address,
         place,
     } = arrival;
-    match enter::enter(&mut connection.receiver, asked, address.into(), place, hub).await {
-        Ok((session, how)) => {
+    match enter::enter(&mut connection.receiver, asked, address.into(), hub).await {
+        Ok((mut session, how)) => {
+            session.place = Some(place);
             let role = session.seat.role().as_str();
             let id = session.seat.id().short().to_owned();
             info!(role, id, transport, %address, "session {how}");
@@ -109,6 +110,7 @@ pub async fn serve<R: Receive, T: Transmit>(
         Err(Some(close)) => {
             info!(transport, %address, code = close.code, reason = ?close.reason, "peer refused");
             part(connection, &close, hub).await;
+            drop(place);
         }
         Err(None) => debug!(transport, %address, "peer left before its session began"),
     }
@@ -129,7 +131,7 @@ pub struct Session {
     /// Where it can be resumed.
     ticket: Option<Ticket>,
     /// Its place among the connections, also while it has none.
-    place: Place,
+    place: Option<Place>,
 }
 
 impl Session {
@@ -141,6 +143,11 @@ impl Session {
     /// Where it can be resumed.
     pub fn ticket(&self) -> Option<&Ticket> {
         self.ticket.as_ref()
+    }
+
+    /// Leaves the room. What is left is the place of the connection.
+    fn end(self) -> Option<Place> {
+        self.place
     }
 
     /// For how long it waits to be resumed, where it can be.
@@ -275,8 +282,9 @@ async fn run<R: Receive, T: Transmit>(
             say_goodbye(&mut receiver, &mut transmitter, close, hub).await;
         }
     } else {
-        // The room is told before the last words are written: they may take their time.
-        drop(session);
+        // The room is told before the last words are written: they may take their time, and until then the
+        // connection has its place.
+        let _place = session.end();
         if let Some(close) = close.filter(|_| !matches!(over, Over::Said)) {
             outbox.close(close.clone());
             let last_words = beside_discarding(&mut receiver, sending.as_mut());

@@ -7,7 +7,7 @@ use tokio::time::{Instant, timeout};
 
 use super::{Asked, Login, Path, Seat, Session, vigil::Bucket};
 use crate::{
-    address::{AddressKey, Place},
+    address::AddressKey,
     auth::{Credentials, LoginError},
     config::Servers,
     envelope::{Address, Envelope, ResumeOffer, Text},
@@ -25,19 +25,18 @@ pub async fn enter<R: Receive>(
     receiver: &mut R,
     asked: Asked,
     address: AddressKey,
-    place: Place,
     hub: &Arc<Hub>,
 ) -> Result<(Session, &'static str), Option<Close>> {
     let entered = match asked.path {
-        Path::Resume => (come_back(receiver, place, hub).await?, "resumed"),
+        Path::Resume => (come_back(receiver, hub).await?, "resumed"),
         Path::Server(login) => {
             let id = match login {
                 Login::Done(id) => id,
                 Login::Pending => log_in(receiver, address, hub).await?,
             };
-            (begin(hub, Enter::Open(id), asked.resume, place)?, "opened")
+            (begin(hub, Enter::Open(id), asked.resume)?, "opened")
         }
-        Path::Client(id) => (begin(hub, Enter::Join(id), asked.resume, place)?, "opened"),
+        Path::Client(id) => (begin(hub, Enter::Join(id), asked.resume)?, "opened"),
     };
     receiver.open_lanes();
     Ok(entered)
@@ -50,7 +49,7 @@ enum Enter {
 }
 
 /// Begins a new session.
-fn begin(hub: &Arc<Hub>, enter: Enter, resume: bool, place: Place) -> Result<Session, Close> {
+fn begin(hub: &Arc<Hub>, enter: Enter, resume: bool) -> Result<Session, Close> {
     let policy = hub.policy.load();
     let resume = policy.resume.filter(|_| resume);
     let (ticket, offer) = match resume {
@@ -98,16 +97,12 @@ fn begin(hub: &Arc<Hub>, enter: Enter, resume: bool, place: Place) -> Result<Ses
         received: 0,
         untold: None,
         ticket,
-        place,
+        place: None,
     })
 }
 
 /// Waits for a RESUME, the first envelope on `/resume`, and finds the session that it stands for.
-async fn come_back<R: Receive>(
-    receiver: &mut R,
-    place: Place,
-    hub: &Hub,
-) -> Result<Session, Option<Close>> {
+async fn come_back<R: Receive>(receiver: &mut R, hub: &Hub) -> Result<Session, Option<Close>> {
     let text = first_in_time(receiver, hub, "no RESUME came in time").await?;
     let resume = command(&text, "RESUME").and_then(Resume::read);
     let Some(Resume { token, received }) = resume else {
@@ -139,7 +134,6 @@ async fn come_back<R: Receive>(
     };
     let hello = policy.hello(session.seat.id(), Some(offer));
     session.outbox.greet(hello);
-    session.place = place;
     Ok(session)
 }
 
