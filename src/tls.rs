@@ -51,13 +51,13 @@ impl Identity {
         match tls {
             Tls::Off => Ok(None),
             Tls::Files { cert, key } => {
-                let current = read(cert, key)?;
+                let keys = Keys {
+                    current: read(cert, key)?,
+                    next: None,
+                };
                 Ok(Some(Self {
                     names: None,
-                    keys: ArcSwap::from_pointee(Keys {
-                        current,
-                        next: None,
-                    }),
+                    keys: ArcSwap::from_pointee(keys),
                 }))
             }
             Tls::SelfSigned(names) => Self::self_signed(names, now).map(Some),
@@ -99,19 +99,25 @@ impl Identity {
         Ok(true)
     }
 
-    /// The SHA-256 of each certificate that a browser must pin: the current one and the next. None where a
-    /// browser can verify the certificate itself.
+    /// The SHA-256 of each certificate that a browser must pin: the current one and, where it is known, the next.
+    /// None where a browser can verify the certificate itself.
     pub fn pinned(&self) -> Vec<[u8; 32]> {
         let keys = self.keys.load();
-        let Some(next) = &keys.next else {
-            return Vec::new();
-        };
-        [&keys.current, &next.key]
+        let next = keys.next.as_ref().map(|next| &next.key);
+        [Some(&keys.current), next]
             .into_iter()
+            .flatten()
             .flat_map(|key| key.end_entity_cert())
+            .filter(|certificate| is_self_signed(certificate))
             .map(|certificate| fingerprint(certificate))
             .collect()
     }
+}
+
+/// Is this certificate signed with its own key?
+fn is_self_signed(certificate: &CertificateDer<'_>) -> bool {
+    x509_parser::parse_x509_certificate(certificate)
+        .is_ok_and(|(_, parsed)| parsed.verify_signature(None).is_ok())
 }
 
 impl ResolvesServerCert for Identity {
@@ -268,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn a_certificate_out_of_files_is_not_to_be_pinned_and_its_key_must_belong_to_it() {
+    fn a_self_signed_certificate_out_of_files_is_to_be_pinned_and_its_key_must_belong_to_it() {
         let dir = tempfile::tempdir().expect("a directory");
         let [ours, other] =
             [(); 2].map(|()| self_signed(&names(), SystemTime::now()).expect("made"));
@@ -280,7 +286,8 @@ mod tests {
             key: key.clone(),
         };
         let identity = Identity::load(&tls, SystemTime::now()).expect("loads");
-        assert!(identity.is_some_and(|identity| identity.pinned().is_empty()));
+        let pinned = identity.map(|identity| identity.pinned());
+        assert_eq!(pinned, Some(vec![fingerprint(ours.certificate())]));
         write_private(&key, &other.key_pem(), true).expect("written");
         let error = Identity::load(&tls, SystemTime::now()).expect_err("a mismatch");
         assert!(error.contains("does not belong to"), "{error}");
