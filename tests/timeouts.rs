@@ -10,10 +10,10 @@ mod common;
 
 use std::time::Duration;
 
-use common::{EVERY_TRANSPORT, OPEN, TestPeer, TestRelay, every_pair};
+use common::{EVERY_TRANSPORT, OPEN, PATIENCE, TestPeer, TestRelay, every_pair};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use tokio::time::interval;
+use tokio::time::{interval, timeout};
 
 async fn relay(timeouts: &str) -> TestRelay {
     let limits =
@@ -67,19 +67,23 @@ async fn an_envelope_in_either_direction_keeps_a_session_and_nothing_else_does()
         let mut telling = relay.client(via, &mut server).await;
         // It comes last and is idle, so that the others have lasted longer than an idle one when it is closed.
         let mut idle = relay.client(via, &mut server).await;
-        let mut clock = interval(Duration::from_millis(100));
-        loop {
-            clock.tick().await;
-            server.tell(&told.id, "T", json!({})).await;
-            told.expect("T").await;
-            telling.tell(&server.id, "T", json!({})).await;
-            let envelope = server.next().await;
-            if envelope["type"] == "PEER_GONE" {
-                break assert_eq!(envelope["message"]["id"], idle.id);
+        let gone = idle.id.clone();
+        let in_use = async {
+            let mut clock = interval(Duration::from_millis(100));
+            loop {
+                clock.tick().await;
+                server.tell(&told.id, "T", json!({})).await;
+                told.expect("T").await;
+                telling.tell(&server.id, "T", json!({})).await;
+                let envelope = server.next().await;
+                if envelope["type"] == "PEER_GONE" {
+                    return assert_eq!(envelope["message"]["id"], gone);
+                }
+                assert_eq!(envelope["type"], "T", "{envelope}");
             }
-            assert_eq!(envelope["type"], "T", "{envelope}");
-        }
-        idle.closed(4408).await;
+        };
+        let both = async { tokio::join!(in_use, idle.closed(4408)) };
+        timeout(PATIENCE, both).await.expect("idle at last");
         server.expect("T").await;
         told.nothing_else().await;
         telling.nothing_else().await;
