@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
-pub use self::read::{check_message, counts};
+pub use self::read::{check_message, counts, kind_counts};
 
 /// The text of one envelope: immutable, cheap to clone, so that a broadcast is encoded once.
 pub type Text = Utf8Bytes;

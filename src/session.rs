@@ -4,6 +4,7 @@
 //! writes what the session's own outbox holds. They meet in the outbox alone.
 
 mod commands;
+mod deliver;
 mod enter;
 mod receive;
 mod send;

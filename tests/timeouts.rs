@@ -10,10 +10,13 @@ mod common;
 
 use std::time::Duration;
 
-use common::{EVERY_TRANSPORT, OPEN, PATIENCE, TestPeer, TestRelay, every_pair};
+use common::{EVERY_TRANSPORT, OPEN, PATIENCE, TestPeer, TestRelay, Via, every_pair};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use tokio::time::{interval, timeout};
+use tokio::{
+    net::TcpStream,
+    time::{interval, timeout},
+};
 
 async fn relay(timeouts: &str) -> TestRelay {
     let limits =
@@ -131,6 +134,20 @@ async fn a_peer_that_reads_nothing_does_not_hold_up_a_stop_for_longer_than_confi
         tokio::join!(relay.stop(), server.closed(1001));
         drop(client);
     }
+}
+
+#[tokio::test]
+async fn half_a_handshake_does_not_hold_up_a_stop() {
+    let relay = relay("handshake: 5m, drain: 5m").await;
+    let mut halves = Vec::new();
+    for via in [Via::Ws, Via::Wss] {
+        let connected = TcpStream::connect(relay.address(via)).await;
+        halves.push(connected.expect("connects"));
+    }
+    while relay.hub.gate.connections() < halves.len() {
+        tokio::task::yield_now().await;
+    }
+    relay.stop().await;
 }
 
 #[tokio::test]

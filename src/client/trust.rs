@@ -28,7 +28,10 @@ pub enum Trust {
 
 impl Trust {
     /// TLS for a client with this ALPN protocol.
-    pub(super) fn client_config(&self, alpn: &str) -> Result<ClientConfig, Error> {
+    ///
+    /// # Errors
+    /// Where the certificates to trust cannot be read.
+    pub fn client_config(&self, alpn: &str) -> Result<ClientConfig, Error> {
         let provider = tls::provider();
         let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()

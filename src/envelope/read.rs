@@ -69,13 +69,14 @@ fn too_deep(json: &str) -> bool {
 
 /// Does this text count as an envelope that was sent, where a session can be resumed? What cannot be read does.
 pub fn counts(text: &str) -> bool {
-    let kind = serde_json::from_str::<Members<'_>>(text)
-        .ok()
-        .and_then(|members| members.kind);
-    !matches!(
-        kind.as_ref().and_then(Member::text),
-        Some("HELLO" | "BYE" | "LOGIN" | "RESUME" | "ACK")
-    )
+    let members: Option<Members<'_>> = serde_json::from_str(text).ok();
+    let kind = members.and_then(|members| members.kind);
+    kind_counts(kind.as_ref().and_then(Member::text))
+}
+
+/// The same for an envelope that was read already, by its type.
+pub fn kind_counts(kind: Option<&str>) -> bool {
+    !matches!(kind, Some("HELLO" | "BYE" | "LOGIN" | "RESUME" | "ACK"))
 }
 
 /// What is wrong with a text that is not JSON, without a piece of it.

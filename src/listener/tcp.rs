@@ -89,13 +89,17 @@ impl Door {
         // Envelopes are small, and each batch is flushed once.
         _ = stream.set_nodelay(true);
         let deadline = Instant::now() + self.front.hub.policy.load().timeouts.handshake;
-        match &self.tls {
-            None => self.speak_http(stream, from, place, deadline).await,
-            Some(tls) => match timeout_at(deadline, tls.accept(stream)).await {
-                Ok(Ok(stream)) => self.speak_http(stream, from, place, deadline).await,
-                Ok(Err(error)) => debug!(%from, %error, "TLS handshake failed"),
-                Err(_) => debug!(%from, "TLS handshake took too long"),
-            },
+        let Some(tls) = &self.tls else {
+            return self.speak_http(stream, from, place, deadline).await;
+        };
+        let secured = tokio::select! {
+            secured = timeout_at(deadline, tls.accept(stream)) => secured,
+            () = self.front.hub.stop.cancelled() => return,
+        };
+        match secured {
+            Ok(Ok(stream)) => self.speak_http(stream, from, place, deadline).await,
+            Ok(Err(error)) => debug!(%from, %error, "TLS handshake failed"),
+            Err(_) => debug!(%from, "TLS handshake took too long"),
         }
     }
 

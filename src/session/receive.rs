@@ -1,24 +1,21 @@
-//! The receive loop: bytes to envelope, envelope to judgement, judgement to room.
+//! The receive loop: what comes is read, held to its rate, handed on, counted, and its silence watched.
 
-use std::{borrow::Cow, pin::pin, time::Duration};
+use std::{pin::pin, time::Duration};
 
-use serde::Serialize;
 use tokio::{
     sync::Notify,
     time::{Instant, sleep, sleep_until, timeout},
 };
 
 use super::{
-    Session, commands,
+    Session,
+    deliver::{Outcome, kind, too_many},
     vigil::{Vigil, Watch},
 };
 use crate::{
-    config::{Delivery as Lane, OnExcess},
-    envelope::{self, Address, Envelope, Text},
+    config::OnExcess,
+    envelope::{self, Envelope},
     outbox::{Close, Refused},
-    policy::{Code, Refusal, Role, Rule, Verdict},
-    room::{Delivery, Outbound},
-    schema::Violation,
     transport::{End, Receive, Received},
 };
 
@@ -42,16 +39,6 @@ struct Unacknowledged {
     messages: u64,
     bytes: usize,
     since: Option<Instant>,
-}
-
-/// What one envelope comes to.
-pub enum Outcome {
-    /// It went its way.
-    Done,
-    /// The sender is told why not.
-    Refused(Text),
-    /// The sender's session ends.
-    Close(Close),
 }
 
 impl<'a> Loop<'a> {
@@ -125,11 +112,12 @@ impl<'a> Loop<'a> {
 
     async fn envelope(&mut self, text: &str, ordered: bool) -> Result<(), Close> {
         self.vigil.envelope(Instant::now());
+        let read = Envelope::parse(text, self.session.seat.id());
         let outcome = match self.within_rate().await? {
-            true => self.session.handle(text),
-            false => Outcome::Refused(rate_limited(text, &self.session.seat)),
+            true => self.session.handle(&read),
+            false => too_many(&read),
         };
-        self.take_in(text, ordered);
+        self.take_in(text.len(), ordered && envelope::kind_counts(kind(&read)));
         match outcome {
             Outcome::Done => Ok(()),
             Outcome::Close(close) => Err(close),
@@ -140,18 +128,18 @@ impl<'a> Loop<'a> {
         }
     }
 
-    /// Counts what was taken in, and tells the peer of it now and then.
-    fn take_in(&mut self, text: &str, ordered: bool) {
+    /// Notes what was taken in, and tells the peer of it now and then, where it counts for a resume.
+    fn take_in(&mut self, bytes: usize, counts: bool) {
         let Some(ticket) = &mut self.session.ticket else {
             self.session.received += 1;
             return;
         };
         ticket.prove();
-        if !ordered || !envelope::counts(text) {
+        if !counts {
             return;
         }
         self.session.received += 1;
-        self.unacknowledged.add(text.len());
+        self.unacknowledged.add(bytes);
         if self.unacknowledged.is_much() {
             self.acknowledge();
         }
@@ -226,150 +214,4 @@ impl Unacknowledged {
 
 fn idle() -> End {
     End::Violation(Close::new(4408, "idle for too long"))
-}
-
-impl Session {
-    /// One envelope, from its text to the recipient's queue.
-    pub(super) fn handle(&self, text: &str) -> Outcome {
-        let policy = self.hub.policy.load();
-        let envelope = match Envelope::parse(text, self.seat.id()) {
-            Ok(envelope) => envelope,
-            Err(invalid) => {
-                let about = About {
-                    kind: invalid.kind.as_deref(),
-                    to: invalid.to.as_deref(),
-                    reference: invalid.reference.as_deref(),
-                };
-                return settle(policy.invalid(Refusal::from(&invalid)), &about);
-            }
-        };
-        let about = About {
-            kind: Some(&envelope.kind),
-            to: Some(envelope.to.as_str()),
-            reference: envelope.reference.as_deref(),
-        };
-        if envelope.to == Address::Relay {
-            return match commands::obey(self, &policy, &envelope) {
-                Ok(()) => Outcome::Done,
-                Err(verdict) => settle(verdict, &about),
-            };
-        }
-        match policy.judge(self.seat.role(), &envelope) {
-            Verdict::Deliver(rule) => self.deliver(&envelope, rule, &about),
-            verdict => settle(verdict, &about),
-        }
-    }
-
-    fn deliver(&self, envelope: &Envelope<'_>, rule: Option<&Rule>, about: &About<'_>) -> Outcome {
-        let outbound = || Outbound {
-            text: envelope::forward(self.seat.id(), &envelope.kind, envelope.message),
-            lane: rule.map_or(Lane::Ordered, |rule| rule.delivery),
-            drop_on_full: rule.is_some_and(|rule| rule.drop_on_full),
-        };
-        let room = &self.seat.room;
-        let delivery = match (&self.seat.client, &envelope.to) {
-            (Some(client), Address::Peer(to)) if **to == *room.id => {
-                room.to_server(client, outbound())
-            }
-            (None, Address::Peer(to)) => room.to_client(to, outbound()),
-            (None, Address::Everyone) => {
-                room.to_everyone(&outbound());
-                Delivery::Done
-            }
-            _ => Delivery::UnknownPeer,
-        };
-        match undelivered(delivery, self.seat.role()) {
-            None => Outcome::Done,
-            Some(refusal) => Outcome::Refused(error(&refusal, about)),
-        }
-    }
-}
-
-fn undelivered(delivery: Delivery, role: Role) -> Option<Refusal> {
-    let (code, detail) = match (delivery, role) {
-        (Delivery::Done, _) => return None,
-        (Delivery::UnknownPeer, Role::Server) => (
-            Code::UnknownPeer,
-            "no client of yours has this id, or it has left",
-        ),
-        (Delivery::UnknownPeer, Role::Client) => (
-            Code::UnknownPeer,
-            "a client may send to its server only, by the id that it connected with",
-        ),
-        (Delivery::Expelled, _) => (
-            Code::UnknownPeer,
-            "this client was too slow, and has been closed",
-        ),
-        (Delivery::TooSlow, _) => (
-            Code::TooSlow,
-            "the server's queue is full: send again later, and less",
-        ),
-    };
-    Some(Refusal::new(code, detail))
-}
-
-/// What an ERROR says of the envelope that it is about.
-#[derive(Default)]
-struct About<'a> {
-    kind: Option<&'a str>,
-    to: Option<&'a str>,
-    reference: Option<&'a str>,
-}
-
-fn settle(verdict: Verdict<'_>, about: &About<'_>) -> Outcome {
-    match verdict {
-        Verdict::Deliver(_) | Verdict::Drop => Outcome::Done,
-        Verdict::Disconnect(close) => Outcome::Close(close),
-        Verdict::Refuse(refusal) => {
-            tracing::debug!(code = ?refusal.code, "envelope refused");
-            Outcome::Refused(error(&refusal, about))
-        }
-    }
-}
-
-/// An ERROR.
-fn error(refusal: &Refusal, about: &About<'_>) -> Text {
-    #[derive(Serialize)]
-    struct Message<'a> {
-        code: Code,
-        detail: &'a Cow<'static, str>,
-        #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
-        kind: Option<&'a str>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        to: Option<&'a str>,
-        #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
-        reference: Option<&'a str>,
-        #[serde(skip_serializing_if = "<[Violation]>::is_empty")]
-        errors: &'a [Violation],
-    }
-    envelope::from_relay(
-        "ERROR",
-        &Message {
-            code: refusal.code,
-            detail: &refusal.detail,
-            kind: about.kind,
-            to: about.to,
-            reference: about.reference,
-            errors: &refusal.errors,
-        },
-    )
-}
-
-/// The refusal of an envelope over the rate, with what could be read of it.
-fn rate_limited(text: &str, seat: &super::Seat) -> Text {
-    let refusal = Refusal::new(
-        Code::RateLimited,
-        "more messages than this relay takes in a second: send less often",
-    );
-    match Envelope::parse(text, seat.id()) {
-        Ok(envelope) => error(
-            &refusal,
-            &About {
-                kind: Some(&envelope.kind),
-                to: Some(envelope.to.as_str()),
-                reference: envelope.reference.as_deref(),
-            },
-        ),
-        Err(_) => error(&refusal, &About::default()),
-    }
 }

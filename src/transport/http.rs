@@ -16,7 +16,12 @@ use super::{
     admission::{Refused, Route, SUBPROTOCOL, admit, has_parameter, route},
     origin,
 };
-use crate::{config::Listener, discovery::Discovery, hub::Hub, session::Asked};
+use crate::{
+    config::{Listener, Origins, Tls},
+    discovery::Discovery,
+    hub::Hub,
+    session::Asked,
+};
 
 /// What is wrong with a request whose host nobody can tell.
 const HOST_NEEDED: &str = "one valid Host is needed\n";
@@ -64,7 +69,7 @@ pub struct Front {
 }
 
 impl Front {
-    /// Answers one request of the connection from `from` to `to`.
+    /// Answers one request of a connection from `from`.
     pub async fn answer(
         &self,
         request: &Request<Incoming>,
@@ -96,7 +101,7 @@ impl Front {
     }
 
     fn discover(&self, request: &Request<Incoming>, host: &str, from: SocketAddr) -> Answer {
-        let secure = !matches!(self.listener.tls, crate::config::Tls::Off);
+        let secure = self.listener.tls != Tls::Off;
         let document = self.discovery.document(host, secure, from.ip());
         let mut answer = Answer::plain(StatusCode::OK, "")
             .with(header::CONTENT_TYPE, "application/json")
@@ -105,9 +110,7 @@ impl Front {
         let origin = request.headers().get(header::ORIGIN);
         let origin = origin.and_then(|origin| origin.to_str().ok());
         match (&self.listener.origins, origin) {
-            (crate::config::Origins::Any, _) => {
-                answer.with(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*")
-            }
+            (Origins::Any, _) => answer.with(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
             (origins, Some(origin)) if origin::allowed(origins, Some(origin)) => answer
                 .with(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin)
                 .with(header::VARY, "Origin"),

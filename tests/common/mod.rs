@@ -12,7 +12,11 @@ pub mod process;
 pub mod raw;
 pub mod webtransport;
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    path::Path,
+    sync::{Arc, Mutex, Once},
+    time::Duration,
+};
 
 use intercessor::{
     client::{Event, Options, Peer, Trust},
@@ -76,6 +80,7 @@ listeners:
 
     /// Starts a relay with this configuration as it is.
     pub async fn start_exactly(yaml: &str, files: &[(&str, &str)]) -> Self {
+        note_panics();
         let dir = tempfile::tempdir().expect("a directory");
         for (name, text) in files {
             write(&dir.path().join(name), text);
@@ -191,7 +196,33 @@ listeners:
 impl Drop for TestRelay {
     fn drop(&mut self) {
         self.task.abort();
+        let panics = PANICS.lock().expect("no panic while it is held");
+        if !std::thread::panicking() {
+            assert!(panics.is_empty(), "the relay panicked: {panics:?}");
+        }
     }
+}
+
+/// Panics of the relay. One ends a task, and is seen from outside only as a connection that is cut off instead of closed.
+static PANICS: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+fn note_panics() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let hook = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            if panic
+                .location()
+                .is_some_and(|at| at.file().starts_with("src/"))
+            {
+                PANICS
+                    .lock()
+                    .expect("no panic while it is held")
+                    .push(panic.to_string());
+            }
+            hook(panic);
+        }));
+    });
 }
 
 fn write(path: &Path, text: &str) {

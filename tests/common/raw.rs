@@ -2,21 +2,15 @@
 
 use std::sync::Arc;
 
-use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use intercessor::client::Trust;
+use rustls_pki_types::ServerName;
 use serde_json::Value;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpSocket, TcpStream},
     time::timeout,
 };
-use tokio_rustls::{
-    TlsConnector,
-    rustls::{
-        self, ClientConfig, DigitallySignedStruct, SignatureScheme,
-        client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
-        crypto::{verify_tls12_signature, verify_tls13_signature},
-    },
-};
+use tokio_rustls::TlsConnector;
 
 use super::{PATIENCE, TestRelay, Via};
 
@@ -101,7 +95,8 @@ impl Wire {
     async fn over(stream: TcpStream, via: Via) -> Self {
         let io: Box<dyn Io> = match via {
             Via::Wss => {
-                let connector = TlsConnector::from(Arc::new(trusting("http/1.1")));
+                let tls = Trust::Anything.client_config("http/1.1").expect("TLS");
+                let connector = TlsConnector::from(Arc::new(tls));
                 let name = ServerName::try_from("localhost").expect("a name");
                 Box::new(connector.connect(name, stream).await.expect("TLS"))
             }
@@ -289,59 +284,4 @@ pub fn frame(first: u8, payload: &[u8], mask: Option<[u8; 4]>) -> Vec<u8> {
             .map(|(byte, mask)| byte ^ mask),
     );
     bytes
-}
-
-/// TLS for a client that trusts any certificate.
-pub fn trusting(alpn: &str) -> ClientConfig {
-    let mut config = ClientConfig::builder_with_provider(intercessor::tls::provider())
-        .with_safe_default_protocol_versions()
-        .expect("TLS versions")
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(Anything))
-        .with_no_client_auth();
-    config.alpn_protocols = vec![alpn.as_bytes().to_vec()];
-    config
-}
-
-#[derive(Debug)]
-struct Anything;
-
-impl ServerCertVerifier for Anything {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = intercessor::tls::provider().signature_verification_algorithms;
-        verify_tls12_signature(message, certificate, signature, &algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = intercessor::tls::provider().signature_verification_algorithms;
-        verify_tls13_signature(message, certificate, signature, &algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        let provider = intercessor::tls::provider();
-        provider
-            .signature_verification_algorithms
-            .supported_schemes()
-    }
 }

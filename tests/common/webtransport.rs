@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
-use intercessor::transport::admission::SUBPROTOCOL;
+use intercessor::{client::Trust, transport::admission::SUBPROTOCOL};
 use quinn::{Endpoint, TransportConfig, crypto::rustls::QuicClientConfig};
 use serde_json::{Value, json};
 use tokio::time::timeout;
@@ -13,7 +13,7 @@ use web_transport_quinn::{
     proto::{self, ConnectRequest},
 };
 
-use super::{PATIENCE, TestRelay, Via, raw::trusting};
+use super::{PATIENCE, TestRelay, Via};
 
 /// Asks for a session at a path; the error is the status of the refusal.
 pub async fn request(
@@ -53,7 +53,8 @@ pub async fn try_dial(
     relay: &TestRelay,
     transport: TransportConfig,
 ) -> Result<quinn::Connection, quinn::ConnectionError> {
-    let tls = QuicClientConfig::try_from(trusting(ALPN)).expect("TLS for QUIC");
+    let tls = Trust::Anything.client_config(ALPN).expect("TLS");
+    let tls = QuicClientConfig::try_from(tls).expect("TLS for QUIC");
     let mut config = quinn::ClientConfig::new(Arc::new(tls));
     config.transport_config(Arc::new(transport));
     let address = relay
