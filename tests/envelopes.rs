@@ -85,7 +85,10 @@ async fn an_error_tells_which_envelope_it_is_about() {
         client
             .send(json!({ "to": "nobody", "type": "T", "ref": "r-2" }))
             .await;
-        assert_eq!(client.refused("INVALID_ENVELOPE").await["ref"], "r-2");
+        let error = client.refused("INVALID_ENVELOPE").await;
+        assert_eq!(error["to"], "nobody");
+        assert_eq!(error["type"], "T");
+        assert_eq!(error["ref"], "r-2");
     }
 }
 

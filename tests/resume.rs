@@ -222,6 +222,25 @@ async fn a_token_works_again_until_its_successor_is_known_to_have_arrived() {
 }
 
 #[tokio::test]
+async fn a_late_resume_spends_no_token_that_the_peer_was_just_given() {
+    let relay = TestRelay::start(UNLIMITED).await;
+    for via in EVERY_TRANSPORT {
+        let mut server = relay.server(Via::Ws).await;
+        let (client, first) = resumable(&relay, via, &format!("/client/{}", server.id)).await;
+        server.expect("PEER_JOINED").await;
+        client.peer.abandon();
+        let (mut quick, hello) = come_back(&relay, via, &first, 0).await;
+        // Sent earlier, on a connection that was slower, and is given up by now.
+        let (late, _) = come_back(&relay, via, &first, 0).await;
+        quick.closed(4409).await;
+        late.peer.abandon();
+        let (mut client, _) = come_back(&relay, via, &token(&hello), 0).await;
+        client.nothing_else().await;
+        server.nothing_else().await;
+    }
+}
+
+#[tokio::test]
 async fn what_cannot_be_resumed_is_told_so() {
     let relay = TestRelay::start(
         "servers: { open: true }\nresume: { window: 2m, buffer: { messages: 3, bytes: 64KiB } }\n",
