@@ -85,6 +85,21 @@ pub enum LoginError {
     Busy,
 }
 
+impl LoginError {
+    /// All that [`LoginError::as_str`] may say.
+    pub const NAMES: [&str; 4] = ["wrong", "name_needed", "too_many_failed", "busy"];
+
+    /// Its name in metrics.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Wrong => "wrong",
+            Self::NameNeeded => "name_needed",
+            Self::TooManyFailed(_) => "too_many_failed",
+            Self::Busy => "busy",
+        }
+    }
+}
+
 /// The desk where logins are checked.
 pub struct Logins {
     checks: Arc<Semaphore>,

@@ -19,7 +19,9 @@ const BAD_CONFIGURATION: u8 = 78;
     version,
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
-    after_help = "Exit status: 0 done, 2 wrong usage, 78 a bad configuration, 1 anything else."
+    after_help = "Exit status: 0 done, 2 wrong usage, 78 a bad configuration, 1 anything else.\n\n\
+        Signals: SIGTERM and SIGINT drain. Every peer gets what waits for it and BYE with 1001, within timeouts.drain. \
+        Sessions that are parked end with the process: their peers begin anew. A second signal ends it at once."
 )]
 pub struct Arguments {
     /// Run the relay with this configuration, in the foreground; logs go to standard error

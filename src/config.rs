@@ -60,6 +60,8 @@ pub struct Config {
     pub schemas: Schemas,
     /// `iceServers` of every HELLO.
     pub ice_servers: Vec<IceServer>,
+    /// Where operators look at the relay; `None`: nowhere.
+    pub admin: Option<Admin>,
     /// Logging.
     pub log: Log,
 }
@@ -102,6 +104,25 @@ pub enum Transport {
     WebSocket,
     /// HTTP/3 extended CONNECT over QUIC.
     WebTransport,
+}
+
+impl Transport {
+    /// Its name in the configuration, in logs, metrics and discovery.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::WebSocket => "websocket",
+            Self::WebTransport => "webtransport",
+        }
+    }
+}
+
+/// The listener for operators: plain HTTP.
+#[derive(Debug, Clone)]
+pub struct Admin {
+    /// Where; never empty.
+    pub bind: Vec<Bind>,
+    /// Where the file says so.
+    pub at: Location,
 }
 
 /// A host (an address without brackets, or a name that means all its addresses) and a port.
@@ -377,6 +398,18 @@ pub enum OnViolation {
     Disconnect,
     /// Delivered all the same, logged and counted.
     Observe,
+}
+
+impl OnViolation {
+    /// Its name in the configuration, in logs and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Reject => "reject",
+            Self::Drop => "drop",
+            Self::Disconnect => "disconnect",
+            Self::Observe => "observe",
+        }
+    }
 }
 
 /// One RTCIceServer.

@@ -96,10 +96,10 @@ impl Discovery {
 
 impl Announced {
     fn offer(&self, host: &str) -> Offer {
-        let (kind, scheme) = match (self.transport, self.secure) {
-            (Transport::WebTransport, _) => ("webtransport", "https"),
-            (Transport::WebSocket, true) => ("websocket", "wss"),
-            (Transport::WebSocket, false) => ("websocket", "ws"),
+        let scheme = match (self.transport, self.secure) {
+            (Transport::WebTransport, _) => "https",
+            (Transport::WebSocket, true) => "wss",
+            (Transport::WebSocket, false) => "ws",
         };
         let url = self
             .public_url
@@ -112,7 +112,7 @@ impl Announced {
             .filter(|_| self.transport == Transport::WebTransport);
         let pinned = identity.map(|identity| identity.pinned());
         Offer {
-            kind,
+            kind: self.transport.as_str(),
             url,
             certificate_hashes: pinned
                 .into_iter()

@@ -1,18 +1,26 @@
 //! What all sessions of a process share.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{
+    net::IpAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use arc_swap::ArcSwap;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    address::{Gate, Place},
-    auth::Logins,
+    address::{AddressKey, Gate, Place},
+    auth::{Credentials, LoginError, Logins},
     config::QueueBound,
+    metrics::Metrics,
     outbox::Budget,
     parking::Parking,
     policy::Policy,
-    room::Rooms,
+    room::{Rooms, ServerId},
 };
 
 /// Without resume nothing is kept of what was sent.
@@ -30,11 +38,15 @@ pub struct Hub {
     /// What waits in all queues.
     pub budget: Arc<Budget>,
     /// Where logins are checked.
-    pub logins: Arc<Logins>,
+    logins: Arc<Logins>,
     /// Sessions that can be resumed, and those that wait for it.
     pub parking: Parking,
     /// Counts connections.
     pub gate: Arc<Gate>,
+    /// Counts everything else.
+    pub metrics: Arc<Metrics>,
+    /// Peers are taken: every listener accepts, and none has stopped.
+    ready: AtomicBool,
     /// Cancelled when the relay stops taking peers.
     pub stop: CancellationToken,
     /// Every connection's task.
@@ -42,21 +54,56 @@ pub struct Hub {
 }
 
 impl Hub {
-    /// A hub without peers.
-    pub fn new(policy: Policy) -> Self {
+    /// A hub without peers. The error would be a mistake in the names of metrics.
+    pub fn new(policy: Policy) -> Result<Self, String> {
         let limits = &policy.limits;
         let kept = policy.resume.map_or(NOTHING_KEPT, |resume| resume.buffer);
         let budget = Budget::new(limits.outbound_queue, kept, limits.queued_bytes);
-        Self {
+        let metrics = Metrics::new().map_err(|error| error.to_string())?;
+        Ok(Self {
             rooms: Rooms::default(),
             budget: Arc::new(budget),
             policy: ArcSwap::from_pointee(policy),
             logins: Arc::default(),
             parking: Parking::default(),
             gate: Arc::default(),
+            metrics: Arc::new(metrics),
+            ready: AtomicBool::new(false),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
-        }
+        })
+    }
+
+    /// Checks the login of a server from this address, and says which id it gets.
+    pub async fn log_in(
+        &self,
+        address: AddressKey,
+        credentials: Credentials,
+    ) -> Result<ServerId, LoginError> {
+        let policy = self.policy.load_full();
+        let checked = self
+            .logins
+            .check(
+                &policy.servers,
+                &policy.ids.server,
+                policy.limits.failed_logins,
+                address,
+                credentials,
+            )
+            .await;
+        self.metrics
+            .login(checked.as_ref().map_or_else(LoginError::as_str, |_| "ok"));
+        checked
+    }
+
+    /// Every listener accepts from now on.
+    pub fn set_ready(&self) {
+        self.ready.store(true, Relaxed);
+    }
+
+    /// Is the relay neither starting nor stopping?
+    pub fn is_ready(&self) -> bool {
+        self.ready.load(Relaxed) && !self.stop.is_cancelled()
     }
 
     /// How long an ending session may take to write what it still has.
@@ -68,10 +115,14 @@ impl Hub {
     pub fn enter(&self, address: IpAddr) -> Option<Place> {
         let policy = self.policy.load();
         let limits = &policy.limits;
-        self.gate.enter(
+        let place = self.gate.enter(
             address.into(),
             limits.connections,
             limits.connections_per_address,
-        )
+        );
+        if place.is_none() {
+            self.metrics.dropped.inc();
+        }
+        place
     }
 }

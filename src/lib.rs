@@ -10,10 +10,11 @@
 //!
 //! A session whose connection breaks waits in the [`parking`] until its peer resumes it.
 //!
-//! [`relay`] starts all this out of a [`config`], [`hub`] is what sessions share, and [`client`] is the other
-//! end of the wire.
+//! [`relay`] starts all this out of a [`config`], [`hub`] is what sessions share, [`admin`] shows operators the
+//! [`metrics`], and [`client`] is the other end of the wire.
 
 pub mod address;
+pub mod admin;
 pub mod auth;
 pub mod cli;
 pub mod client;
@@ -24,6 +25,7 @@ pub mod hub;
 pub mod ice;
 pub mod ids;
 pub mod listener;
+pub mod metrics;
 pub mod outbox;
 pub mod parking;
 pub mod passphrase;

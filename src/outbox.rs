@@ -44,7 +44,10 @@ pub enum Refused {
 #[derive(Debug, PartialEq)]
 pub enum Next {
     /// Send these, then call [`Outbox::sent`].
-    Batch,
+    Batch {
+        /// When the one that has waited longest came from its sender, if any did.
+        oldest: Option<Instant>,
+    },
     /// Nothing comes after what was sent: say goodbye.
     Close(Close),
 }
@@ -104,6 +107,8 @@ struct Waiting {
     after: u64,
     /// How many had been pushed to the ordered lane, with this one if it was.
     place: u64,
+    /// When it came from another peer.
+    came: Option<Instant>,
 }
 
 #[derive(Debug, Default, Clone, Copy)]
@@ -214,21 +219,21 @@ impl Outbox {
             .is_some_and(|kept| kept.reaches(received))
     }
 
-    /// The peer comes back and has received so many: everything after that is to be sent again. `false`: there were
-    /// not so many, or some of what it needs has been let go.
-    pub fn rewind(&self, received: u64) -> bool {
-        {
+    /// The peer comes back and has received so many: everything after that is to be sent again, which is this many. `None`:
+    /// there were not so many, or some of what it needs has been let go.
+    pub fn rewind(&self, received: u64) -> Option<u64> {
+        let again = {
             let mut state = self.state.lock();
-            match &mut state.kept {
-                Some(kept) if kept.reaches(received) => kept.next = 0,
-                _ => return false,
-            }
-        }
-        self.acknowledge(received).is_ok()
+            let kept = state.kept.as_mut().filter(|kept| kept.reaches(received))?;
+            kept.next = 0;
+            kept.sent() - received
+        };
+        self.acknowledge(received).ok()?;
+        Some(again)
     }
 
-    /// Queues an envelope of another peer. `after` is what [`Outbox::notify`] returned for the notice that
-    /// must be sent first; `left` is looked at under the same lock that a PEER_GONE is pushed under, so that nothing
+    /// Queues an envelope of another peer, which came at that time. `after` is what [`Outbox::notify`] returned for the
+    /// notice that must be sent first; `left` is looked at under the same lock that a PEER_GONE is pushed under, so that nothing
     /// of a sender follows its PEER_GONE.
     pub fn push(
         &self,
@@ -236,6 +241,7 @@ impl Outbox {
         lane: Lane,
         after: u64,
         left: &AtomicBool,
+        came: Instant,
     ) -> Result<(), Refused> {
         let mut state = self.state.lock();
         if left.load(Relaxed) {
@@ -246,8 +252,8 @@ impl Outbox {
             return Ok(());
         }
         self.admit(&state, text.len())?;
-        state.touched = Instant::now();
-        self.enqueue(&mut state, text, lane, after);
+        state.touched = came;
+        self.enqueue(&mut state, text, lane, after, Some(came));
         Ok(())
     }
 
@@ -255,7 +261,7 @@ impl Outbox {
     pub fn notify(&self, text: Text) -> Result<u64, Refused> {
         let mut state = self.state.lock();
         self.admit(&state, text.len())?;
-        self.enqueue(&mut state, text, Lane::Ordered, 0);
+        self.enqueue(&mut state, text, Lane::Ordered, 0, None);
         Ok(state.pushed)
     }
 
@@ -267,7 +273,7 @@ impl Outbox {
             left.store(true, Relaxed);
         }
         if state.close.is_none() {
-            self.enqueue(&mut state, text, Lane::Ordered, 0);
+            self.enqueue(&mut state, text, Lane::Ordered, 0, None);
         }
     }
 
@@ -335,20 +341,26 @@ impl Outbox {
 
     fn take(&self, lane: Lane, batch: &mut Vec<Text>, bytes: usize) -> Option<Next> {
         let mut state = self.state.lock();
-        match lane {
+        let oldest = match lane {
             Lane::Ordered => self.take_in_order(&mut state, batch, bytes),
             _ => state.take_beside(lane, batch, bytes),
-        }
+        };
         if !batch.is_empty() {
-            return Some(Next::Batch);
+            return Some(Next::Batch { oldest });
         }
         let all_sent = lane == Lane::Ordered && state.messages == 0;
         state.close.clone().filter(|_| all_sent).map(Next::Close)
     }
 
     /// HELLO, then what this connection has to send again, then an acknowledgement, then what waits.
-    fn take_in_order(&self, state: &mut State, batch: &mut Vec<Text>, bytes: usize) {
+    fn take_in_order(
+        &self,
+        state: &mut State,
+        batch: &mut Vec<Text>,
+        bytes: usize,
+    ) -> Option<Instant> {
         let mut taken = 0;
+        let mut oldest = None;
         if let Some(hello) = state.hello.take() {
             taken += hello.len();
             batch.push(hello);
@@ -368,8 +380,10 @@ impl Outbox {
             batch.push(envelope::ack(received));
         }
         while taken < bytes
-            && let Some(Waiting { text, .. }) = state.queues[Lane::Ordered as usize].pop_front()
+            && let Some(Waiting { text, came, .. }) =
+                state.queues[Lane::Ordered as usize].pop_front()
         {
+            oldest = oldest.or(came);
             taken += text.len();
             state.writing.messages += 1;
             state.writing.bytes += text.len();
@@ -381,6 +395,7 @@ impl Outbox {
             }
             batch.push(text);
         }
+        oldest
     }
 
     /// A batch of this lane has been written, or given up where the lane may lose it. Empties `batch`.
@@ -424,6 +439,7 @@ impl Outbox {
             text,
             after: 0,
             place,
+            came: None,
         });
         self.lanes[lane as usize].notify_one();
     }
@@ -455,7 +471,14 @@ impl Outbox {
             || state.bytes + bytes > self.budget.bytes.load(Relaxed)
     }
 
-    fn enqueue(&self, state: &mut State, text: Text, lane: Lane, after: u64) {
+    fn enqueue(
+        &self,
+        state: &mut State,
+        text: Text,
+        lane: Lane,
+        after: u64,
+        came: Option<Instant>,
+    ) {
         let lane = match state.link {
             Link::Lanes => lane,
             Link::Ordered | Link::Parked => Lane::Ordered,
@@ -469,7 +492,12 @@ impl Outbox {
             state.pushed += 1;
         }
         let place = state.pushed;
-        state.queues[lane as usize].push_back(Waiting { text, after, place });
+        state.queues[lane as usize].push_back(Waiting {
+            text,
+            after,
+            place,
+            came,
+        });
         self.lanes[lane as usize].notify_one();
     }
 }
@@ -477,24 +505,27 @@ impl Outbox {
 impl State {
     /// What another lane may carry: nothing before HELLO is written, everything is sent again and all that waited
     /// meanwhile is sent, nor before the notice that an envelope waits for.
-    fn take_beside(&mut self, lane: Lane, batch: &mut Vec<Text>, bytes: usize) {
+    fn take_beside(&mut self, lane: Lane, batch: &mut Vec<Text>, bytes: usize) -> Option<Instant> {
         let caught_up = self
             .kept
             .as_ref()
             .is_none_or(|kept| kept.next == kept.texts.len());
         if self.hello.is_some() || self.writing.first || !caught_up || self.sent < self.waited {
-            return;
+            return None;
         }
         let sent = self.sent;
         let queue = &mut self.queues[lane as usize];
         let mut taken = 0;
+        let mut oldest = None;
         while taken < bytes
             && let Some(at) = queue.iter().position(|waiting| waiting.after <= sent)
             && let Some(waiting) = queue.remove(at)
         {
+            oldest = oldest.or(waiting.came);
             taken += waiting.text.len();
             batch.push(waiting.text);
         }
+        oldest
     }
 }
 

@@ -13,7 +13,12 @@ use tokio::{
 };
 use tracing::info;
 
-use crate::{hub::Hub, outbox::Close, session::Session};
+use crate::{
+    hub::Hub,
+    metrics::{Metrics, Resumed},
+    outbox::Close,
+    session::Session,
+};
 
 /// How often parked sessions are looked at, to let those go whose time has passed or that have ended.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -57,6 +62,29 @@ pub struct Ticket {
     asked: Arc<Notify>,
     /// Is the peer yet to show that it has the token of the present connection?
     unproven: bool,
+}
+
+/// Why there is no session for a RESUME.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unclaimed {
+    /// Its token stands for none.
+    Unknown,
+    /// It ended meanwhile, or yet another connection has it.
+    Ended,
+    /// What the peer has missed is let go, or it counts more than there was.
+    Gap,
+}
+
+impl Unclaimed {
+    /// What the peer is told.
+    pub fn close(self) -> Close {
+        let why = match self {
+            Self::Unknown => "no session to resume has this token",
+            Self::Ended => "the session has ended, or was resumed elsewhere",
+            Self::Gap => "what this session has missed is no longer kept",
+        };
+        Close::new(4404, why)
+    }
 }
 
 /// What a RESUME comes to.
@@ -165,25 +193,24 @@ impl Parking {
     }
 
     /// Finds the session that a token stands for, if the peer's count fits it.
-    pub fn claim(&self, token: &str, received: u64) -> Result<Claim, Close> {
-        let unknown = || Close::new(4404, "no session to resume has this token");
-        let (handle, secret) = read_token(token).ok_or_else(unknown)?;
+    pub fn claim(&self, token: &str, received: u64) -> Result<Claim, Unclaimed> {
+        let (handle, secret) = read_token(token).ok_or(Unclaimed::Unknown)?;
         let mut slots = self.slots.lock();
-        let slot = slots.get_mut(&handle).ok_or_else(unknown)?;
+        let slot = slots.get_mut(&handle).ok_or(Unclaimed::Unknown)?;
         let current = bool::from(slot.secret.ct_eq(&secret));
         let previous = slot
             .previous
             .is_some_and(|previous| previous.iter().any(|it| bool::from(it.ct_eq(&secret))));
         if !current && !previous {
-            return Err(unknown());
+            return Err(Unclaimed::Unknown);
         }
         if let State::Parked { session, until } = &slot.state {
             let outbox = session.outbox();
             if *until <= Instant::now() || outbox.close_reason().is_some() {
-                return Err(unknown());
+                return Err(Unclaimed::Unknown);
             }
             if !outbox.can_rewind(received) {
-                return Err(gap());
+                return Err(Unclaimed::Gap);
             }
         }
         // Whoever shows a token has had it, so that the one before it is spent; this one works again until its successor
@@ -194,7 +221,7 @@ impl Parking {
             State::Connected { asked, .. } => Arc::clone(asked),
             State::Parked { session, .. } => match session.ticket() {
                 Some(ticket) => Arc::clone(&ticket.asked),
-                None => return Err(unknown()),
+                None => return Err(Unclaimed::Unknown),
             },
         };
         match std::mem::replace(&mut slot.state, State::connected(&asked)) {
@@ -218,11 +245,23 @@ impl Parking {
     }
 
     /// Lets sessions go whose window has passed, or that have ended while they were parked; for ever.
-    pub async fn sweep(&self) {
+    pub async fn sweep(&self, metrics: &Metrics) {
         let mut clock = interval(SWEEP);
         loop {
             clock.tick().await;
-            drop(self.over(Instant::now()));
+            let now = Instant::now();
+            let over = self.over(now);
+            if over.is_empty() {
+                continue;
+            }
+            let expired = over.iter().filter(|(_, slot)| slot.is_expired(now)).count();
+            (0..expired).for_each(|_| metrics.resumed(Resumed::Expired));
+            info!(
+                expired,
+                ended = over.len() - expired,
+                "parked sessions are over"
+            );
+            drop(over);
         }
     }
 
@@ -236,18 +275,9 @@ impl Parking {
 
     fn over(&self, now: Instant) -> Vec<(Handle, Slot)> {
         let mut slots = self.slots.lock();
-        let over: Vec<_> = slots
-            .extract_if(|_, slot| match &slot.state {
-                State::Connected { .. } => false,
-                State::Parked { session, until } => {
-                    *until <= now || session.outbox().close_reason().is_some()
-                }
-            })
-            .collect();
-        if !over.is_empty() {
-            info!(sessions = over.len(), "parked sessions ended");
-        }
-        over
+        slots
+            .extract_if(|_, slot| slot.is_expired(now) || slot.has_ended())
+            .collect()
     }
 }
 
@@ -262,11 +292,16 @@ impl Slot {
     fn is_parked(&self) -> bool {
         matches!(self.state, State::Parked { .. })
     }
-}
 
-/// What a peer is told that has missed more than is kept, or counts more than there was.
-pub fn gap() -> Close {
-    Close::new(4404, "what this session has missed is no longer kept")
+    /// Did it wait for too long?
+    fn is_expired(&self, now: Instant) -> bool {
+        matches!(&self.state, State::Parked { until, session } if *until <= now && session.outbox().close_reason().is_none())
+    }
+
+    /// Did somebody end it while it waited?
+    fn has_ended(&self) -> bool {
+        matches!(&self.state, State::Parked { session, .. } if session.outbox().close_reason().is_some())
+    }
 }
 
 fn token(handle: Handle, secret: Secret) -> String {

@@ -6,7 +6,6 @@ mod samples;
 
 use std::{borrow::Cow, collections::HashMap};
 
-use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::{
@@ -73,8 +72,7 @@ impl Role {
 }
 
 /// Why an envelope was not delivered: the `code` of an ERROR.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Code {
     /// Over the rate, where the configuration rejects for it.
     RateLimited,
@@ -94,6 +92,23 @@ pub enum Code {
     UnknownPeer,
     /// The server's queue is full.
     TooSlow,
+}
+
+impl Code {
+    /// Its name on the wire, in logs and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::RateLimited => "RATE_LIMITED",
+            Self::InvalidEnvelope => "INVALID_ENVELOPE",
+            Self::ReservedType => "RESERVED_TYPE",
+            Self::UnknownType => "UNKNOWN_TYPE",
+            Self::ForbiddenType => "FORBIDDEN_TYPE",
+            Self::TooLarge => "TOO_LARGE",
+            Self::SchemaViolation => "SCHEMA_VIOLATION",
+            Self::UnknownPeer => "UNKNOWN_PEER",
+            Self::TooSlow => "TOO_SLOW",
+        }
+    }
 }
 
 /// Why an envelope is refused.
@@ -129,6 +144,30 @@ pub enum Verdict<'a> {
     Refuse(Refusal),
     /// End the sender's session.
     Disconnect(Close),
+}
+
+/// What the policy says of an envelope to a peer.
+#[derive(Debug)]
+pub struct Judgement<'a> {
+    /// What becomes of it.
+    pub verdict: Verdict<'a>,
+    /// Its message does not meet the schema of its type, for which this is what the configuration has in mind.
+    pub violation: Option<OnViolation>,
+}
+
+impl<'a> From<Verdict<'a>> for Judgement<'a> {
+    fn from(verdict: Verdict<'a>) -> Self {
+        Self {
+            verdict,
+            violation: None,
+        }
+    }
+}
+
+impl From<Refusal> for Judgement<'_> {
+    fn from(refusal: Refusal) -> Self {
+        Verdict::Refuse(refusal).into()
+    }
 }
 
 impl Policy {
@@ -183,29 +222,42 @@ impl Policy {
         }
     }
 
+    /// Has the configuration an entry for this type?
+    pub fn names(&self, kind: &str) -> bool {
+        self.rules.contains_key(kind)
+    }
+
+    /// Has this type a schema?
+    pub fn has_schema(&self, kind: &str) -> bool {
+        let rule = self.rules.get(kind);
+        rule.is_some_and(|rule| rule.schema.is_some())
+    }
+
     /// May an envelope of this role to a peer be delivered?
-    pub fn judge(&self, role: Role, envelope: &Envelope<'_>) -> Verdict<'_> {
+    pub fn judge(&self, role: Role, envelope: &Envelope<'_>) -> Judgement<'_> {
         let kind = envelope.kind.as_ref();
         let rule = self.rules.get(kind);
         // Two parsers must not be able to read two different messages, whoever sends them and however large
         // they are: that comes first.
         let message = match rule.and_then(Rule::parsed(envelope.message)).transpose() {
             Ok(message) => message,
-            Err(refusal) => return self.invalid(refusal),
+            Err(refusal) => return self.invalid(refusal).into(),
         };
         if RESERVED_TYPES.contains(&kind) {
-            return Verdict::Refuse(Refusal::new(
+            return Refusal::new(
                 Code::ReservedType,
                 "this type is the relay's own: choose another name, or send it to \"0\"",
-            ));
+            )
+            .into();
         }
         match rule {
             Some(rule) => rule.judge(role, envelope, message.as_ref()),
-            None if self.unknown_types == UnknownTypes::Allow => Verdict::Deliver(None),
-            None => Verdict::Refuse(Refusal::new(
+            None if self.unknown_types == UnknownTypes::Allow => Verdict::Deliver(None).into(),
+            None => Refusal::new(
                 Code::UnknownType,
                 "this relay has no schema for this type, and takes only types that have one",
-            )),
+            )
+            .into(),
         }
     }
 
@@ -306,25 +358,27 @@ impl Rule {
         role: Role,
         envelope: &Envelope<'_>,
         message: Option<&serde_json::Value>,
-    ) -> Verdict<'_> {
+    ) -> Judgement<'_> {
         let allowed = match role {
             Role::Server => self.from_server,
             Role::Client => self.from_client,
         };
         if !allowed {
-            return Verdict::Refuse(Refusal::new(
+            return Refusal::new(
                 Code::ForbiddenType,
                 format!("a {} may not send this type", role.as_str()),
-            ));
+            )
+            .into();
         }
         if let Some(most) = self.max_bytes.filter(|most| envelope.message.len() > *most) {
-            return Verdict::Refuse(Refusal::new(Code::TooLarge, too_large(most)));
+            return Refusal::new(Code::TooLarge, too_large(most)).into();
         }
         match (&self.schema, message) {
-            (Some(schema), Some(message)) if !schema.is_valid(message) => {
-                self.violated(schema, envelope, message)
-            }
-            _ => Verdict::Deliver(Some(self)),
+            (Some(schema), Some(message)) if !schema.is_valid(message) => Judgement {
+                verdict: self.violated(schema, envelope, message),
+                violation: Some(self.on_violation),
+            },
+            _ => Verdict::Deliver(Some(self)).into(),
         }
     }
 
@@ -345,10 +399,7 @@ impl Rule {
                 4422,
                 format!("a message does not meet the schema of {}", envelope.kind),
             )),
-            OnViolation::Observe => {
-                tracing::warn!(r#type = ?envelope.kind, "schema violation observed");
-                Verdict::Deliver(Some(self))
-            }
+            OnViolation::Observe => Verdict::Deliver(Some(self)),
         }
     }
 }

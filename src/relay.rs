@@ -2,6 +2,7 @@
 
 use std::{
     path::Path,
+    pin::pin,
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -10,6 +11,7 @@ use tokio::time::{interval, timeout};
 use tracing::{info, warn};
 
 use crate::{
+    admin,
     config::{Config, Examined, Problems},
     discovery::Discovery,
     hub::Hub,
@@ -62,6 +64,7 @@ pub fn check(path: &Path) -> Result<Checked, Problems> {
 pub struct Relay {
     hub: Arc<Hub>,
     listeners: Vec<Bound>,
+    admin: Option<admin::Bound>,
 }
 
 impl Relay {
@@ -76,9 +79,13 @@ impl Relay {
                     .map_err(|text| config.problem(listener.at, text).to_string())
             })
             .collect::<Result<_, _>>()?;
+        let admin = config.admin.as_ref().map(|admin| {
+            admin::Bound::bind(admin).map_err(|text| config.problem(admin.at, text).to_string())
+        });
         Ok(Self {
-            hub: Arc::new(Hub::new(policy)),
+            hub: Arc::new(Hub::new(policy)?),
             listeners,
+            admin: admin.transpose()?,
         })
     }
 
@@ -92,31 +99,58 @@ impl Relay {
         self.listeners.iter().flat_map(Bound::urls).collect()
     }
 
+    /// The URLs for operators.
+    pub fn admin_urls(&self) -> Vec<String> {
+        self.admin.iter().flat_map(admin::Bound::urls).collect()
+    }
+
     /// Accepts peers until `stop`, then says goodbye to them: everybody gets what is queued for it and BYE, as far as
     /// `timeouts.drain` allows.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), String> {
-        let Self { hub, listeners } = self;
+        let admin_urls = self.admin_urls();
+        let Self {
+            hub,
+            listeners,
+            admin,
+        } = self;
         let discovery = Arc::new(Discovery::default());
-        let identities: Vec<_> = listeners
+        let certificates: Vec<_> = listeners.iter().filter_map(Bound::certificate).collect();
+        let identities = certificates
             .iter()
-            .filter_map(|listener| listener.identity().cloned())
-            .collect();
+            .map(|(_, identity)| Arc::clone(identity));
+        let identities: Vec<_> = identities.collect();
+        let operators = async {
+            match admin {
+                Some(admin) => admin.serve(Arc::clone(&hub), certificates).await,
+                None => std::future::pending().await,
+            }
+        };
+        let mut operators = pin!(operators);
         for listener in &listeners {
             listener.announce(&discovery);
         }
         for listener in listeners {
-            let transport = listener.transport();
+            let transport = listener.transport().as_str();
             for url in listener.urls() {
                 info!(%transport, %url, "listening");
             }
             listener.serve(&hub, &discovery)?;
         }
+        for url in admin_urls {
+            info!(transport = %"admin", %url, "listening");
+        }
+        hub.set_ready();
         tokio::select! {
             () = stop => {}
             () = renew(identities) => {}
-            () = hub.parking.sweep() => {}
+            () = hub.parking.sweep(&hub.metrics) => {}
+            () = &mut operators => {}
         }
-        drain(&hub).await;
+        // Operators see the end until it is there.
+        tokio::select! {
+            () = drain(&hub) => {}
+            () = operators => {}
+        }
         Ok(())
     }
 }

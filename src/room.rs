@@ -12,6 +12,7 @@ use std::{
 };
 
 use parking_lot::RwLock;
+use tokio::time::Instant;
 
 use crate::{
     config::{IdStyle, OnConflict},
@@ -98,6 +99,8 @@ pub struct Outbound {
     pub lane: Lane,
     /// Is it dropped where the recipient's queue is full?
     pub drop_on_full: bool,
+    /// When it came from its sender.
+    pub came: Instant,
 }
 
 impl Rooms {
@@ -282,8 +285,9 @@ impl Room {
             text,
             lane,
             drop_on_full,
+            came,
         } = outbound;
-        match self.server.push(text, lane, from.joined, &from.left) {
+        match self.server.push(text, lane, from.joined, &from.left, came) {
             Err(Refused::Full) if !drop_on_full => Delivery::TooSlow,
             Err(Refused::Closed) => Delivery::UnknownPeer,
             Ok(()) | Err(Refused::Full) => Delivery::Done,
@@ -328,8 +332,12 @@ impl Room {
     }
 
     fn try_push(&self, client: &Client, outbound: Outbound) -> Result<(), Refused> {
-        let Outbound { text, lane, .. } = outbound;
-        client.outbox.push(text, lane, AFTER_HELLO, &self.ended)
+        let Outbound {
+            text, lane, came, ..
+        } = outbound;
+        client
+            .outbox
+            .push(text, lane, AFTER_HELLO, &self.ended, came)
     }
 
     /// Ends the session of a client at its server's wish.

@@ -24,9 +24,11 @@ use tracing::{debug, info};
 use self::vigil::Bucket;
 use crate::{
     address::Place,
+    config::Transport,
     envelope::Text,
     hub::Hub,
     ids::PeerId,
+    metrics::Meter,
     outbox::{Close, Outbox},
     parking::Ticket,
     policy::Role,
@@ -68,8 +70,8 @@ pub enum Login {
 pub struct Arrival {
     /// What it asked for.
     pub asked: Asked,
-    /// `websocket` or `webtransport`.
-    pub transport: &'static str,
+    /// What it speaks.
+    pub transport: Transport,
     /// Where it comes from.
     pub address: IpAddr,
     /// Its place among the connections.
@@ -93,8 +95,11 @@ pub async fn serve<R: Receive, T: Transmit>(
             session.place = Some(place);
             let role = session.seat.role().as_str();
             let id = session.seat.id().short().to_owned();
+            let meter = hub.metrics.connect(session.seat.role(), transport);
+            let transport = transport.as_str();
             info!(role, id, transport, %address, "session {how}");
-            let served = run(connection, session, hub).await;
+            let served = run(connection, session, &meter, hub).await;
+            meter.ended(served.code);
             info!(
                 role,
                 id,
@@ -109,11 +114,14 @@ pub async fn serve<R: Receive, T: Transmit>(
             );
         }
         Err(Some(close)) => {
+            let transport = transport.as_str();
             info!(transport, %address, code = close.code, reason = ?close.reason, "peer refused");
             part(connection, &close, hub).await;
             drop(place);
         }
-        Err(None) => debug!(transport, %address, "peer left before its session began"),
+        Err(None) => {
+            debug!(transport = transport.as_str(), %address, "peer left before its session began")
+        }
     }
 }
 
@@ -251,6 +259,7 @@ impl Over {
 async fn run<R: Receive, T: Transmit>(
     connection: Connection<R, T>,
     mut session: Session,
+    meter: &Meter,
     hub: &Hub,
 ) -> Served {
     let Connection {
@@ -262,9 +271,9 @@ async fn run<R: Receive, T: Transmit>(
     outbox.attach(lanes.is_some());
     let ping = Notify::new();
     let asked_away = session.ticket.as_ref().map(Ticket::asked_away);
-    let sending = send::everything(&outbox, &mut transmitter, lanes.as_ref(), &ping);
+    let sending = send::everything(&outbox, &mut transmitter, lanes.as_ref(), &ping, meter);
     let mut sending = Box::pin(sending);
-    let mut receiving = receive::Loop::new(&mut session);
+    let mut receiving = receive::Loop::new(&mut session, meter);
     let over = tokio::select! {
         biased;
         () = taken(asked_away) => Over::Taken,

@@ -99,6 +99,14 @@ impl Identity {
         Ok(true)
     }
 
+    /// When the certificate that is shown now runs out, in seconds since 1970.
+    pub fn expiry(&self) -> Option<i64> {
+        let keys = self.keys.load();
+        let certificate = keys.current.end_entity_cert().ok()?;
+        let (_, parsed) = x509_parser::parse_x509_certificate(certificate).ok()?;
+        Some(parsed.validity().not_after.timestamp())
+    }
+
     /// The SHA-256 of each certificate that a browser must pin: the current one and, where it is known, the next.
     /// None where a browser can verify the certificate itself.
     pub fn pinned(&self) -> Vec<[u8; 32]> {

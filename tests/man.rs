@@ -32,12 +32,12 @@ fn page() -> String {
             + &section(&man(sub), Man::render_options_section);
         page += &options.replace(".SH ", ".SS ");
     }
-    let statuses = command
-        .get_after_help()
-        .expect("tells exit statuses")
-        .to_string();
-    let statuses = statuses.strip_prefix("Exit status: ").expect("begins so");
-    page + &format!(".SH \"EXIT STATUS\"\n{statuses}\n")
+    let more = command.get_after_help().expect("tells more").to_string();
+    for paragraph in more.split("\n\n") {
+        let (title, text) = paragraph.split_once(": ").expect("has a title");
+        page += &format!(".SH \"{}\"\n{}\n", title.to_uppercase(), text.trim_end());
+    }
+    page
 }
 
 fn man(command: &Command) -> Man {

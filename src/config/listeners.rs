@@ -1,25 +1,36 @@
-//! `listeners`: where the relay listens, and how.
+//! `listeners` and `admin`: where the relay listens, and how.
 
 use super::{
-    Bind, Listener, Location, Origins, Tls, Transport, address, section::Section, urls,
+    Admin, Bind, Listener, Location, Origins, Tls, Transport, address, section::Section, urls,
     value::Value, yaml::Node,
 };
 
 const TLS_EXAMPLE: &str = "{ cert: relay.pem, key: relay.key }";
 
 /// All listeners, no two of them on one address.
-pub(super) fn read(value: Value<'_>) -> Option<Vec<Listener>> {
-    let mut taken = Vec::new();
+pub(super) fn read(value: Value<'_>, taken: &mut Vec<Taken>) -> Option<Vec<Listener>> {
     let whole = value.clone();
-    let listeners = value.list_of(|v| v.section(|s| listener(s, &mut taken)).flatten())?;
+    let listeners = value.list_of(|v| v.section(|s| listener(s, taken)).flatten())?;
     if listeners.is_empty() {
         return whole.refuse("`listeners` is an empty list; the relay needs at least one");
     }
     Some(listeners)
 }
 
+/// The listener for operators, on addresses that no other listener has.
+pub(super) fn admin(s: &mut Section<'_>, taken: &mut Vec<Taken>) -> Option<Admin> {
+    let bind = s.required("bind", "127.0.0.1:9180", |v| {
+        v.one_or_more_of(|v| bind(v, Some(Transport::WebSocket), taken))
+    });
+    Some(Admin {
+        bind: bind?,
+        at: s.at(),
+    })
+}
+
 /// An address that a listener of the file has.
-struct Taken {
+pub(super) struct Taken {
+    /// Which tells TCP from UDP.
     transport: Option<Transport>,
     bind: Bind,
     at: Location,
@@ -28,8 +39,8 @@ struct Taken {
 fn listener(s: &mut Section<'_>, taken: &mut Vec<Taken>) -> Option<Listener> {
     let transport = s.required("transport", "websocket", |v| {
         v.choice(&[
-            ("websocket", Transport::WebSocket),
-            ("webtransport", Transport::WebTransport),
+            (Transport::WebSocket.as_str(), Transport::WebSocket),
+            (Transport::WebTransport.as_str(), Transport::WebTransport),
         ])
     });
     let bind = s.required("bind", "127.0.0.1:8080", |v| {

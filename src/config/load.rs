@@ -86,6 +86,7 @@ limits: { messages_per_second: {}, failed_logins: {} }
 resume: {}
 schemas: { types: { X: {} } }
 ice_servers: [{}]
+admin: {}
 ";
 
 fn read(
@@ -109,10 +110,11 @@ fn read(
 }
 
 fn root(s: &mut Section<'_>, path: &Path) -> Option<Config> {
+    let mut taken = Vec::new();
     let listeners = s.required(
         "listeners",
         "[{ transport: websocket, bind: 127.0.0.1:8080, tls: off }]",
-        listeners::read,
+        |v| listeners::read(v, &mut taken),
     );
     let servers = s.required("servers", "{ open: true }", |v| {
         v.section(servers::read).flatten()
@@ -124,8 +126,10 @@ fn root(s: &mut Section<'_>, path: &Path) -> Option<Config> {
     let ids = s.section("ids", |s| ids::read(s, limits.clients_per_server));
     let schemas = s.section("schemas", schemas::read);
     let ice_servers = s.or("ice_servers", Vec::new(), ice_servers::read);
+    let admin = s.optional("admin", |v| {
+        v.or_off(|v| v.section(|s| listeners::admin(s, &mut taken)).flatten())
+    });
     let log = s.section("log", log);
-    s.unsupported("admin");
     s.unsupported("cluster");
     Some(Config {
         path: path.to_owned(),
@@ -138,6 +142,7 @@ fn root(s: &mut Section<'_>, path: &Path) -> Option<Config> {
         limits,
         schemas,
         ice_servers,
+        admin: admin.flatten(),
         log,
     })
 }

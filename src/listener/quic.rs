@@ -8,12 +8,12 @@ use quinn::{
     VarInt, crypto::rustls::QuicServerConfig,
 };
 use socket2::Socket;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tracing::debug;
 
 use crate::{
     address::Place,
-    config::{Listener, Timeouts},
+    config::{Listener, Timeouts, Transport},
     hub::Hub,
     session::{self, Arrival, Asked},
     tls::{self, Identity},
@@ -146,6 +146,7 @@ async fn serve(
     from: SocketAddr,
     place: Place,
 ) {
+    let accepted = Instant::now();
     let (handshake, message_bytes) = {
         let policy = hub.policy.load();
         (policy.timeouts.handshake, policy.limits.message_bytes)
@@ -170,9 +171,11 @@ async fn serve(
     if ordered {
         connection.lanes = None;
     }
+    hub.metrics
+        .handshake(Transport::WebTransport, accepted.elapsed());
     let arrival = Arrival {
         asked,
-        transport: "webtransport",
+        transport: Transport::WebTransport,
         address: from.ip().to_canonical(),
         place,
     };

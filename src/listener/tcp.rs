@@ -1,6 +1,6 @@
 //! WebSocket listeners: TCP, TLS where configured, HTTP/1.1, upgrade.
 
-use std::{convert::Infallible, net::SocketAddr, sync::Arc};
+use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -17,7 +17,7 @@ use tracing::debug;
 use super::after_accept_error;
 use crate::{
     address::Place,
-    config::Listener,
+    config::{Listener, Transport},
     discovery::Discovery,
     hub::Hub,
     session::{self, Arrival, Asked},
@@ -37,6 +37,23 @@ pub fn listen(sockets: Vec<Socket>) -> Result<Vec<TcpListener>, String> {
         .map(|socket| TcpListener::from_std(socket.into()))
         .collect::<Result<_, _>>()
         .map_err(|error| error.to_string())
+}
+
+/// When a handshake began, and when it has to be done.
+#[derive(Clone, Copy)]
+struct Times {
+    accepted: Instant,
+    deadline: Instant,
+}
+
+impl Times {
+    fn begin(within: Duration) -> Self {
+        let accepted = Instant::now();
+        Self {
+            accepted,
+            deadline: accepted + within,
+        }
+    }
 }
 
 /// What every connection of a listener is let in by.
@@ -80,7 +97,10 @@ impl Door {
                             .spawn(Arc::clone(&self).serve(stream, from, place));
                     }
                 }
-                Err(error) => after_accept_error(&error).await,
+                Err(error) => {
+                    hub.metrics.accept_error(Transport::WebSocket);
+                    after_accept_error(&error).await;
+                }
             }
         }
     }
@@ -88,23 +108,23 @@ impl Door {
     async fn serve(self: Arc<Self>, stream: TcpStream, from: SocketAddr, place: Place) {
         // Envelopes are small, and each batch is flushed once.
         _ = stream.set_nodelay(true);
-        let deadline = Instant::now() + self.front.hub.policy.load().timeouts.handshake;
+        let times = Times::begin(self.front.hub.policy.load().timeouts.handshake);
         let Some(tls) = &self.tls else {
-            return self.speak_http(stream, from, place, deadline).await;
+            return self.speak_http(stream, from, place, times).await;
         };
         let secured = tokio::select! {
-            secured = timeout_at(deadline, tls.accept(stream)) => secured,
+            secured = timeout_at(times.deadline, tls.accept(stream)) => secured,
             () = self.front.hub.stop.cancelled() => return,
         };
         match secured {
-            Ok(Ok(stream)) => self.speak_http(stream, from, place, deadline).await,
+            Ok(Ok(stream)) => self.speak_http(stream, from, place, times).await,
             Ok(Err(error)) => debug!(%from, %error, "TLS handshake failed"),
             Err(_) => debug!(%from, "TLS handshake took too long"),
         }
     }
 
     /// Answers HTTP until the deadline or an upgrade, and serves the session that comes of it.
-    async fn speak_http<S>(&self, mut stream: S, from: SocketAddr, place: Place, deadline: Instant)
+    async fn speak_http<S>(&self, mut stream: S, from: SocketAddr, place: Place, times: Times)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -122,7 +142,7 @@ impl Door {
             .serve_connection(TokioIo::new(&mut stream), service)
             .without_shutdown();
         let spoken = tokio::select! {
-            spoken = timeout_at(deadline, http) => spoken,
+            spoken = timeout_at(times.deadline, http) => spoken,
             () = self.front.hub.stop.cancelled() => return,
         };
         let read = match spoken {
@@ -134,7 +154,11 @@ impl Door {
             Err(_) => return debug!(%from, "no upgrade came in time"),
         };
         match (read, granted.into_inner()) {
-            (Some(read), Some(asked)) => self.start(stream, read, asked, from, place).await,
+            (Some(read), Some(asked)) => {
+                let metrics = &self.front.hub.metrics;
+                metrics.handshake(Transport::WebSocket, times.accepted.elapsed());
+                self.start(stream, read, asked, from, place).await;
+            }
             _ => self.see_off(stream).await,
         }
     }
@@ -167,7 +191,7 @@ impl Door {
         let connection = websocket::connection(io, read, message_bytes).await;
         let arrival = Arrival {
             asked,
-            transport: "websocket",
+            transport: Transport::WebSocket,
             address: from.ip().to_canonical(),
             place,
         };

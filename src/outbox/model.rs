@@ -172,7 +172,9 @@ impl Case {
         };
         let place = notice.map_or(0, |(_, place)| place);
         let full = self.is_full(text.len());
-        let taken = self.outbox.push(text, lane, place, &PRESENT);
+        let taken = self
+            .outbox
+            .push(text, lane, place, &PRESENT, Instant::now());
         let dropped = !self.connected && lane == Lane::Datagram;
         self.expect(taken, full && !dropped);
         if taken.is_ok() && !dropped {
@@ -365,7 +367,7 @@ impl Case {
         };
         let possible = (self.before..=sent).contains(&count);
         assert_eq!(self.outbox.can_rewind(count as u64), possible);
-        assert_eq!(self.outbox.rewind(count as u64), possible);
+        assert_eq!(self.outbox.rewind(count as u64).is_some(), possible);
         if possible {
             // A peer may have lost some of what it had received.
             self.received.truncate(count);

@@ -114,6 +114,7 @@ fn message(from: &str) -> Outbound {
         text: envelope::forward(from, "T", "{}"),
         lane: Lane::Ordered,
         drop_on_full: false,
+        came: Instant::now(),
     }
 }
 
@@ -137,7 +138,9 @@ fn told(outbox: &Outbox) -> Vec<Value> {
             let next = std::pin::pin!(outbox.next(Lane::Ordered, &mut batch, usize::MAX));
             futures_util::FutureExt::now_or_never(next)
         };
-        let Some(Next::Batch) = next else { return told };
+        let Some(Next::Batch { .. }) = next else {
+            return told;
+        };
         told.extend(
             batch
                 .iter()

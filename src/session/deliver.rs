@@ -3,16 +3,20 @@
 use std::borrow::Cow;
 
 use serde::Serialize;
+use tokio::time::Instant;
 
 use super::{Session, commands};
 use crate::{
     config::Delivery as Lane,
     envelope::{self, Address, Envelope, Invalid, Text},
     outbox::Close,
-    policy::{Code, Refusal, Role, Rule, Verdict},
+    policy::{Code, Judgement, Policy, Refusal, Role, Rule, Verdict},
     room::{Delivery, Outbound},
     schema::Violation,
 };
+
+/// Of so many envelopes of a session, the time that one takes to be judged is measured.
+pub const SCHEMA_SAMPLE: u64 = 16;
 
 /// What a text turned out to be.
 pub(super) type Read<'a> = Result<Envelope<'a>, Invalid>;
@@ -37,30 +41,57 @@ pub(super) enum Outcome {
 
 impl Session {
     /// One envelope, from what was read to the recipient's queue.
-    pub(super) fn handle(&self, read: &Read<'_>) -> Outcome {
+    pub(super) fn handle(&self, read: &Read<'_>, came: Instant) -> Outcome {
         let policy = self.hub.policy.load();
         let about = About::of(read);
-        let envelope = match read {
-            Ok(envelope) => envelope,
-            Err(invalid) => return settle(policy.invalid(Refusal::from(invalid)), &about),
+        let verdict = match read {
+            Err(invalid) => policy.invalid(Refusal::from(invalid)),
+            Ok(envelope) if envelope.to == Address::Relay => {
+                match commands::obey(self, &policy, envelope) {
+                    Ok(()) => return Outcome::Done,
+                    Err(verdict) => verdict,
+                }
+            }
+            Ok(envelope) => match self.judge(&policy, envelope) {
+                Verdict::Deliver(rule) => match self.deliver(envelope, rule, came) {
+                    None => return Outcome::Done,
+                    Some(refusal) => Verdict::Refuse(refusal),
+                },
+                verdict => verdict,
+            },
         };
-        if envelope.to == Address::Relay {
-            return match commands::obey(self, &policy, envelope) {
-                Ok(()) => Outcome::Done,
-                Err(verdict) => settle(verdict, &about),
-            };
-        }
-        match policy.judge(self.seat.role(), envelope) {
-            Verdict::Deliver(rule) => self.deliver(envelope, rule, &about),
-            verdict => settle(verdict, &about),
-        }
+        self.settle(&policy, verdict, &about)
     }
 
-    fn deliver(&self, envelope: &Envelope<'_>, rule: Option<&Rule>, about: &About<'_>) -> Outcome {
+    /// Has the policy judge an envelope, and counts what came of it. An observed violation is delivered all the same.
+    fn judge<'a>(&self, policy: &'a Policy, envelope: &Envelope<'_>) -> Verdict<'a> {
+        let metrics = &self.hub.metrics;
+        let sampled =
+            self.received.is_multiple_of(SCHEMA_SAMPLE) && policy.has_schema(&envelope.kind);
+        let started = sampled.then(Instant::now);
+        let Judgement { verdict, violation } = policy.judge(self.seat.role(), envelope);
+        if let Some(started) = started {
+            metrics.schema(started.elapsed());
+        }
+        if let Some(action) = violation {
+            tracing::debug!(r#type = ?envelope.kind, action = action.as_str(), "schema violation");
+            metrics.violated(&envelope.kind, action.as_str());
+        }
+        verdict
+    }
+
+    /// Hands an envelope to its recipient, or says why it was not delivered.
+    fn deliver(
+        &self,
+        envelope: &Envelope<'_>,
+        rule: Option<&Rule>,
+        came: Instant,
+    ) -> Option<Refusal> {
         let outbound = || Outbound {
             text: envelope::forward(self.seat.id(), &envelope.kind, envelope.message),
             lane: rule.map_or(Lane::Ordered, |rule| rule.delivery),
             drop_on_full: rule.is_some_and(|rule| rule.drop_on_full),
+            came,
         };
         let room = &self.seat.room;
         let delivery = match (&self.seat.client, &envelope.to) {
@@ -74,10 +105,30 @@ impl Session {
             }
             _ => Delivery::UnknownPeer,
         };
-        match undelivered(delivery, self.seat.role()) {
-            None => Outcome::Done,
-            Some(refusal) => Outcome::Refused(error(&refusal, about)),
+        undelivered(delivery, self.seat.role())
+    }
+
+    fn settle(&self, policy: &Policy, verdict: Verdict<'_>, about: &About<'_>) -> Outcome {
+        match verdict {
+            Verdict::Deliver(_) | Verdict::Drop => Outcome::Done,
+            Verdict::Disconnect(close) => Outcome::Close(close),
+            Verdict::Refuse(refusal) => {
+                let kind = about.kind.filter(|kind| policy.names(kind));
+                self.hub.metrics.refused(refusal.code, kind);
+                tracing::debug!(code = refusal.code.as_str(), "envelope refused");
+                Outcome::Refused(error(&refusal, about))
+            }
         }
+    }
+
+    /// The refusal of an envelope over the rate.
+    pub(super) fn too_many(&self, read: &Read<'_>) -> Outcome {
+        let refusal = Refusal::new(
+            Code::RateLimited,
+            "more messages than this relay takes in a second: send less often",
+        );
+        let policy = self.hub.policy.load();
+        self.settle(&policy, Verdict::Refuse(refusal), &About::of(read))
     }
 }
 
@@ -125,22 +176,11 @@ impl<'a> About<'a> {
     }
 }
 
-fn settle(verdict: Verdict<'_>, about: &About<'_>) -> Outcome {
-    match verdict {
-        Verdict::Deliver(_) | Verdict::Drop => Outcome::Done,
-        Verdict::Disconnect(close) => Outcome::Close(close),
-        Verdict::Refuse(refusal) => {
-            tracing::debug!(code = ?refusal.code, "envelope refused");
-            Outcome::Refused(error(&refusal, about))
-        }
-    }
-}
-
 /// An ERROR.
 fn error(refusal: &Refusal, about: &About<'_>) -> Text {
     #[derive(Serialize)]
     struct Message<'a> {
-        code: Code,
+        code: &'static str,
         detail: &'a Cow<'static, str>,
         #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
         kind: Option<&'a str>,
@@ -154,7 +194,7 @@ fn error(refusal: &Refusal, about: &About<'_>) -> Text {
     envelope::from_relay(
         "ERROR",
         &Message {
-            code: refusal.code,
+            code: refusal.code.as_str(),
             detail: &refusal.detail,
             kind: about.kind,
             to: about.to,
@@ -162,13 +202,4 @@ fn error(refusal: &Refusal, about: &About<'_>) -> Text {
             errors: &refusal.errors,
         },
     )
-}
-
-/// The refusal of an envelope over the rate.
-pub(super) fn too_many(read: &Read<'_>) -> Outcome {
-    let refusal = Refusal::new(
-        Code::RateLimited,
-        "more messages than this relay takes in a second: send less often",
-    );
-    Outcome::Refused(error(&refusal, &About::of(read)))
 }

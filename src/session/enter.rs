@@ -13,8 +13,9 @@ use crate::{
     envelope::{Address, Envelope, ResumeOffer, Text},
     hub::Hub,
     ids::PeerId,
+    metrics::Resumed,
     outbox::{Close, Outbox},
-    parking::{self, Claim, Ticket},
+    parking::{Claim, Ticket, Unclaimed},
     room::{ServerId, shutting_down},
     schema,
     transport::{End, Receive, Received},
@@ -28,7 +29,17 @@ pub async fn enter<R: Receive>(
     hub: &Arc<Hub>,
 ) -> Result<(Session, &'static str), Option<Close>> {
     let entered = match asked.path {
-        Path::Resume => (come_back(receiver, hub).await?, "resumed"),
+        Path::Resume => {
+            let back = come_back(receiver, hub).await;
+            let outcome = match &back {
+                Ok((_, how)) => Some(*how),
+                Err(not) => not.outcome(),
+            };
+            if let Some(outcome) = outcome {
+                hub.metrics.resumed(outcome);
+            }
+            (back.map_err(NotBack::close)?.0, "resumed")
+        }
         Path::Server(login) => {
             let id = match login {
                 Login::Done(id) => id,
@@ -101,29 +112,66 @@ fn begin(hub: &Arc<Hub>, enter: Enter, resume: bool) -> Result<Session, Close> {
     })
 }
 
+/// Why a peer did not get its session back.
+enum NotBack {
+    /// It did not say which one.
+    NoResume(Option<Close>),
+    /// There is none for it.
+    Unclaimed(Unclaimed),
+}
+
+impl NotBack {
+    /// What to count it as; `None`: the peer just left, or the relay stops.
+    fn outcome(&self) -> Option<Resumed> {
+        match self {
+            Self::NoResume(Some(close)) if close.code == 4401 => Some(Resumed::NoResume),
+            Self::NoResume(_) => None,
+            Self::Unclaimed(Unclaimed::Unknown | Unclaimed::Ended) => Some(Resumed::Unknown),
+            Self::Unclaimed(Unclaimed::Gap) => Some(Resumed::Gap),
+        }
+    }
+
+    fn close(self) -> Option<Close> {
+        match self {
+            Self::NoResume(close) => close,
+            Self::Unclaimed(why) => Some(why.close()),
+        }
+    }
+}
+
+impl From<Unclaimed> for NotBack {
+    fn from(why: Unclaimed) -> Self {
+        Self::Unclaimed(why)
+    }
+}
+
 /// Waits for a RESUME, the first envelope on `/resume`, and finds the session that it stands for.
-async fn come_back<R: Receive>(receiver: &mut R, hub: &Hub) -> Result<Session, Option<Close>> {
-    let text = first_in_time(receiver, hub, "no RESUME came in time").await?;
+async fn come_back<R: Receive>(receiver: &mut R, hub: &Hub) -> Result<(Session, Resumed), NotBack> {
+    let text = first_in_time(receiver, hub, "no RESUME came in time").await;
+    let text = text.map_err(NotBack::NoResume)?;
     let resume = command(&text, "RESUME").and_then(Resume::read);
     let Some(Resume { token, received }) = resume else {
         let close = Close::new(4401, "the first envelope must be a RESUME");
-        return Err(Some(close));
+        return Err(NotBack::NoResume(Some(close)));
     };
-    let unknown = || Close::new(4404, "the session has ended, or was resumed elsewhere");
-    let mut session = match hub.parking.claim(&token, received)? {
-        Claim::Parked(session) => *session,
-        Claim::Connected(given) => given.await.map_err(|_| unknown())?,
+    let (mut session, how) = match hub.parking.claim(&token, received)? {
+        Claim::Parked(session) => (*session, Resumed::Parked),
+        Claim::Connected(given) => {
+            let session = given.await.map_err(|_| Unclaimed::Ended)?;
+            (session, Resumed::TakenOver)
+        }
     };
-    if !session.outbox.rewind(received) {
+    let Some(again) = session.outbox.rewind(received) else {
         // A wrong count is not the end of a session: the next one may be right.
         if let Some(window) = session.window() {
             hub.parking.park(session, window);
         }
-        return Err(Some(parking::gap()));
-    }
+        return Err(Unclaimed::Gap.into());
+    };
+    hub.metrics.replayed.inc_by(again);
     let policy = hub.policy.load();
     let Some(ticket) = session.ticket.as_mut() else {
-        return Err(Some(unknown()));
+        return Err(Unclaimed::Ended.into());
     };
     let offer = ResumeOffer {
         token: ticket.renew(),
@@ -134,7 +182,7 @@ async fn come_back<R: Receive>(receiver: &mut R, hub: &Hub) -> Result<Session, O
     };
     let hello = policy.hello(session.seat.id(), Some(offer));
     session.outbox.greet(hello);
-    Ok(session)
+    Ok((session, how))
 }
 
 /// The message of a RESUME.
@@ -162,15 +210,7 @@ async fn log_in<R: Receive>(
     let Some(credentials) = credentials else {
         return Err(Some(Close::new(4401, "the first envelope must be a LOGIN")));
     };
-    let policy = hub.policy.load_full();
-    let checked = hub.logins.check(
-        &policy.servers,
-        &policy.ids.server,
-        policy.limits.failed_logins,
-        address,
-        credentials,
-    );
-    let close = match checked.await {
+    let close = match hub.log_in(address, credentials).await {
         Ok(id) => return Ok(id),
         Err(LoginError::Wrong) => Close::new(4401, "wrong passphrase"),
         Err(LoginError::NameNeeded) => {

@@ -9,12 +9,13 @@ use tokio::{
 
 use super::{
     Session,
-    deliver::{Outcome, kind, too_many},
+    deliver::{Outcome, kind},
     vigil::{Vigil, Watch},
 };
 use crate::{
     config::OnExcess,
     envelope::{self, Envelope},
+    metrics::Meter,
     outbox::{Close, Refused},
     transport::{End, Receive, Received},
 };
@@ -29,6 +30,7 @@ const ACK_AFTER: Duration = Duration::from_secs(10);
 /// The receive loop of one session on one connection.
 pub struct Loop<'a> {
     session: &'a mut Session,
+    meter: &'a Meter,
     vigil: Vigil,
     unacknowledged: Unacknowledged,
 }
@@ -43,9 +45,10 @@ struct Unacknowledged {
 
 impl<'a> Loop<'a> {
     /// For a session whose connection begins.
-    pub fn new(session: &'a mut Session) -> Self {
+    pub fn new(session: &'a mut Session, meter: &'a Meter) -> Self {
         Self {
             session,
+            meter,
             vigil: Vigil::new(Instant::now()),
             unacknowledged: Unacknowledged::default(),
         }
@@ -111,11 +114,13 @@ impl<'a> Loop<'a> {
     }
 
     async fn envelope(&mut self, text: &str, ordered: bool) -> Result<(), Close> {
-        self.vigil.envelope(Instant::now());
+        let came = Instant::now();
+        self.vigil.envelope(came);
+        self.meter.received(text.len());
         let read = Envelope::parse(text, self.session.seat.id());
         let outcome = match self.within_rate().await? {
-            true => self.session.handle(&read),
-            false => too_many(&read),
+            true => self.session.handle(&read, came),
+            false => self.session.too_many(&read),
         };
         self.take_in(text.len(), ordered && envelope::kind_counts(kind(&read)));
         match outcome {

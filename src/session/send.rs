@@ -4,10 +4,11 @@ use std::io;
 
 use futures_util::{StreamExt, future::join, stream::FuturesUnordered};
 use serde::Serialize;
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::Instant};
 
 use crate::{
     envelope::{self, Text},
+    metrics::Meter,
     outbox::{Close, Lane, Next, Outbox},
     transport::{Transmit, webtransport::Lanes},
 };
@@ -24,15 +25,20 @@ pub async fn everything<T: Transmit>(
     transmitter: &mut T,
     lanes: Option<&Lanes>,
     ping: &Notify,
+    meter: &Meter,
 ) -> io::Result<()> {
     let beside = async {
         if let Some(lanes) = lanes {
-            join(independent(outbox, lanes), datagrams(outbox, lanes)).await;
+            join(
+                independent(outbox, lanes, meter),
+                datagrams(outbox, lanes, meter),
+            )
+            .await;
         }
         std::future::pending().await
     };
     tokio::select! {
-        sent = ordered(outbox, transmitter, ping) => sent,
+        sent = ordered(outbox, transmitter, ping, meter) => sent,
         never = beside => never,
     }
 }
@@ -41,6 +47,7 @@ async fn ordered<T: Transmit>(
     outbox: &Outbox,
     transmitter: &mut T,
     ping: &Notify,
+    meter: &Meter,
 ) -> io::Result<()> {
     let mut batch = Vec::new();
     loop {
@@ -52,8 +59,9 @@ async fn ordered<T: Transmit>(
             }
         };
         match next {
-            Next::Batch => {
+            Next::Batch { oldest } => {
                 transmitter.send(&batch).await?;
+                count(meter, &batch, oldest);
                 outbox.sent(Lane::Ordered, &mut batch);
                 // An idle peer costs no buffer.
                 batch = Vec::new();
@@ -63,33 +71,44 @@ async fn ordered<T: Transmit>(
     }
 }
 
-async fn independent(outbox: &Outbox, lanes: &Lanes) {
+async fn independent(outbox: &Outbox, lanes: &Lanes, meter: &Meter) {
     let mut under_way = FuturesUnordered::new();
     let mut batch = Vec::new();
     loop {
         tokio::select! {
-            _ = outbox.next(Lane::Independent, &mut batch, 1), if under_way.len() < MAX_OUTGOING_STREAMS => {
+            next = outbox.next(Lane::Independent, &mut batch, 1), if under_way.len() < MAX_OUTGOING_STREAMS => {
+                let Next::Batch { oldest } = next else { return };
                 for text in batch.drain(..) {
-                    under_way.push(async {
+                    under_way.push(async move {
                         // What a lost connection loses here is known to the session through its receive half.
                         _ = lanes.independent(text.clone()).await;
-                        text
+                        (text, oldest)
                     });
                 }
             }
-            Some(text) = under_way.next() => outbox.sent(Lane::Independent, &mut vec![text]),
+            Some((text, oldest)) = under_way.next() => {
+                let mut batch = vec![text];
+                count(meter, &batch, oldest);
+                outbox.sent(Lane::Independent, &mut batch);
+            }
         }
     }
 }
 
-async fn datagrams(outbox: &Outbox, lanes: &Lanes) {
+async fn datagrams(outbox: &Outbox, lanes: &Lanes, meter: &Meter) {
     let mut batch = Vec::new();
-    while outbox.next(Lane::Datagram, &mut batch, BATCH_BYTES).await == Next::Batch {
+    while let Next::Batch { oldest } = outbox.next(Lane::Datagram, &mut batch, BATCH_BYTES).await {
         for text in batch.extract_if(.., |text| !lanes.datagram(text)) {
             outbox.requeue(text, Lane::Independent);
         }
+        count(meter, &batch, oldest);
         outbox.sent(Lane::Datagram, &mut batch);
     }
+}
+
+fn count(meter: &Meter, batch: &[Text], oldest: Option<Instant>) {
+    let bytes = batch.iter().map(|text| text.len()).sum();
+    meter.sent(batch.len(), bytes, oldest.map(|came| came.elapsed()));
 }
 
 /// The last envelope of a session that the relay ends.

@@ -73,8 +73,37 @@ pub enum Refused {
     Busy,
 }
 
+impl Refused {
+    /// Its name in metrics.
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Origin => "origin",
+            Self::Full => "full",
+            Self::Login => "login",
+            Self::TooManyFailed(_) => "too_many_failed_logins",
+            Self::Busy => "busy",
+        }
+    }
+}
+
 /// What is left to ask of a request for a peer path that is well-formed: may this peer in?
 pub async fn admit(
+    hub: &Hub,
+    listener: &Listener,
+    route: Route<'_>,
+    headers: &HeaderMap,
+    from: SocketAddr,
+    over_limit: bool,
+) -> Result<Path, Refused> {
+    let admitted = judge(hub, listener, route, headers, from, over_limit).await;
+    if let Err(refused) = &admitted {
+        hub.metrics
+            .handshake_refused(listener.transport, refused.as_str());
+    }
+    admitted
+}
+
+async fn judge(
     hub: &Hub,
     listener: &Listener,
     route: Route<'_>,
@@ -100,26 +129,20 @@ pub async fn admit(
     if let Route::Client(server_id) = route {
         return Ok(Path::Client(server_id.to_owned()));
     }
-    let policy = hub.policy.load_full();
-    if matches!(policy.servers, Servers::Open) {
-        let id = ServerId::Random(policy.ids.server.clone());
-        return Ok(Path::Server(Login::Done(id)));
+    {
+        let policy = hub.policy.load();
+        if matches!(policy.servers, Servers::Open) {
+            let id = ServerId::Random(policy.ids.server.clone());
+            return Ok(Path::Server(Login::Done(id)));
+        }
     }
     let Some(authorization) = text(header::AUTHORIZATION) else {
         return Ok(Path::Server(Login::Pending));
     };
-    let bound = policy.limits.failed_logins;
     let Some(credentials) = Credentials::from_header(authorization) else {
         return Err(Refused::Login);
     };
-    let checked = hub.logins.check(
-        &policy.servers,
-        &policy.ids.server,
-        bound,
-        from.ip().into(),
-        credentials,
-    );
-    match checked.await {
+    match hub.log_in(from.ip().into(), credentials).await {
         Ok(id) => Ok(Path::Server(Login::Done(id))),
         Err(LoginError::Wrong | LoginError::NameNeeded) => Err(Refused::Login),
         Err(LoginError::TooManyFailed(wait)) => Err(Refused::TooManyFailed(wait.as_secs() + 1)),

@@ -37,8 +37,14 @@ pub struct Answer {
 }
 
 impl Answer {
-    fn plain(status: StatusCode, text: &'static str) -> Self {
-        let mut response = Response::new(Full::new(Bytes::from_static(text.as_bytes())));
+    /// A short text.
+    pub fn plain(status: StatusCode, text: &'static str) -> Self {
+        Self::text(status, Bytes::from_static(text.as_bytes()))
+    }
+
+    /// A text.
+    pub fn text(status: StatusCode, text: impl Into<Bytes>) -> Self {
+        let mut response = Response::new(Full::new(text.into()));
         *response.status_mut() = status;
         let plain = HeaderValue::from_static("text/plain; charset=utf-8");
         response.headers_mut().insert(header::CONTENT_TYPE, plain);
@@ -147,7 +153,8 @@ impl Front {
     }
 }
 
-fn read_only(request: &Request<Incoming>, answer: impl FnOnce() -> Answer) -> Answer {
+/// Answers only who does not want to change anything.
+pub fn read_only(request: &Request<Incoming>, answer: impl FnOnce() -> Answer) -> Answer {
     match *request.method() {
         Method::GET | Method::HEAD => answer(),
         _ => Answer::plain(StatusCode::METHOD_NOT_ALLOWED, "GET only\n").with(header::ALLOW, "GET"),
@@ -155,7 +162,7 @@ fn read_only(request: &Request<Incoming>, answer: impl FnOnce() -> Answer) -> An
 }
 
 /// The host of the request, without a port. `None`: there is none, more than one, or it is malformed (RFC 9112, 3.2).
-fn host_of(request: &Request<Incoming>) -> Option<&str> {
+pub fn host_of(request: &Request<Incoming>) -> Option<&str> {
     let host = only(request.headers(), header::HOST)?.to_str().ok()?;
     // Where the whole URL is asked for, its host is the one that counts.
     let host = request.uri().authority().map_or(host, Authority::as_str);

@@ -25,7 +25,9 @@ use intercessor::{
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::{sync::oneshot, task::JoinHandle, time::timeout};
+use tokio::{net::TcpStream, sync::oneshot, task::JoinHandle, time::timeout};
+
+use self::raw::{Response, Wire};
 
 /// Long enough that only a hang reaches it.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -51,6 +53,8 @@ pub fn every_pair() -> impl Iterator<Item = (Via, Via)> {
 pub struct TestRelay {
     /// `ws://…`, `wss://…`, `https://…`, without a path.
     urls: Vec<String>,
+    /// `HOST:PORT` of the admin listener, where there is one.
+    admin: Option<String>,
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<Result<(), String>>,
     /// What its sessions share.
@@ -90,6 +94,10 @@ listeners:
         let checked = relay::check(&config).unwrap_or_else(|problems| panic!("{problems}"));
         let relay = Relay::bind(checked).expect("free ports");
         let urls = relay.urls();
+        let admin = relay
+            .admin_urls()
+            .first()
+            .map(|url| url.replace("http://", ""));
         let hub = Arc::clone(relay.hub());
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(relay.run(async {
@@ -97,6 +105,7 @@ listeners:
         }));
         Self {
             urls,
+            admin,
             stop: Some(stop),
             task,
             hub,
@@ -123,6 +132,40 @@ listeners:
     pub fn address(&self, via: Via) -> String {
         let url = self.url(via, "");
         url.split("://").nth(1).expect("a scheme").to_owned()
+    }
+
+    /// What the admin listener answers.
+    pub async fn admin(&self, path: &str) -> Response {
+        self.ask_admin(&format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n"))
+            .await
+    }
+
+    /// What the admin listener answers to a request as it is written.
+    pub async fn ask_admin(&self, request: &str) -> Response {
+        let address = self.admin.as_deref().expect("an admin listener");
+        let stream = TcpStream::connect(address).await.expect("connects");
+        let mut wire = Wire::plain(stream);
+        wire.write(request).await;
+        wire.response().await
+    }
+
+    /// The value of a metric, by its name and labels as they are written; 0 where it is not there.
+    pub async fn metric(&self, named: &str) -> f64 {
+        let metrics = self.admin("/metrics").await.body;
+        let mut lines = metrics.lines().filter_map(|line| line.rsplit_once(' '));
+        let found = lines.find(|(name, _)| *name == named);
+        found.map_or(0.0, |(_, value)| value.parse().expect("a number"))
+    }
+
+    /// Waits until a metric has this value.
+    pub async fn wait_for_metric(&self, named: &str, value: f64) {
+        timeout(PATIENCE, async {
+            while self.metric(named).await != value {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await
+        .unwrap_or_else(|_| panic!("{named} does not become {value}"));
     }
 
     /// Connects a peer to a path, whatever comes of it.

@@ -304,6 +304,15 @@ fn what_is_not_supported_may_be_switched_off() {
 }
 
 #[test]
+fn the_admin_listener_may_have_several_addresses() {
+    assert!(config(START).admin.is_none());
+    let admin = more("admin: { bind: ['127.0.0.1:9180', '[::1]:9180'] }").admin;
+    let bind = admin.expect("an admin listener").bind;
+    let bind: Vec<_> = bind.iter().map(ToString::to_string).collect();
+    assert_eq!(bind, ["127.0.0.1:9180", "[::1]:9180"]);
+}
+
+#[test]
 fn every_key_can_be_listed() {
     let keys = Config::keys();
     for key in [

@@ -103,14 +103,22 @@ fn listeners_and_servers_must_be_there() {
 
 #[test]
 fn what_is_not_supported_is_told_plainly() {
+    each_refused(&[(
+        "cluster: { nats: {} }",
+        "`cluster` is not supported yet; remove it",
+    )]);
+}
+
+#[test]
+fn the_admin_listener_needs_an_address_of_its_own() {
     each_refused(&[
         (
-            "admin: { bind: 127.0.0.1:9180 }",
-            "`admin` is not supported yet; remove it",
+            "admin: {}",
+            "`bind` is missing; write for example `bind: 127.0.0.1:9180`",
         ),
         (
-            "cluster: { nats: {} }",
-            "`cluster` is not supported yet; remove it",
+            "admin: { bind: 0.0.0.0:8080 }",
+            "`bind` cannot be \"0.0.0.0:8080\"; 127.0.0.1:8080 at 1:43 has that address already; choose another port",
         ),
     ]);
 }
