@@ -36,7 +36,7 @@ const MAX_ADDRESSES: usize = 32_768;
 const MAX_REMEMBERED: usize = 4_096;
 
 /// What a server peer shows at login.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 pub struct Credentials {
     passphrase: SecretString,
     #[serde(default)]

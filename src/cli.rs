@@ -4,6 +4,7 @@ mod cert;
 mod check;
 mod connect;
 mod hash;
+mod log;
 mod serve;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -21,7 +22,11 @@ const BAD_CONFIGURATION: u8 = 78;
     subcommand_negates_reqs = true,
     after_help = "Exit status: 0 done, 2 wrong usage, 78 a bad configuration, 1 anything else.\n\n\
         Signals: SIGTERM and SIGINT drain. Every peer gets what waits for it and BYE with 1001, within timeouts.drain. \
-        Sessions that are parked end with the process: their peers begin anew. A second signal ends it at once."
+        Sessions that are parked end with the process: their peers begin anew. A second signal ends it at once. \
+        SIGHUP reads the configuration again, and the files that it names. If all of it is right it takes effect at once; \
+        if not, nothing changes, and the log says what is wrong. No session ends, and those that are parked stay. \
+        A change of admin, ids, resume, or of a listener other than its origins and certificate takes a restart, and the log names it. \
+        Certificates that were renewed on disk are shown within a minute without it."
 )]
 pub struct Arguments {
     /// Run the relay with this configuration, in the foreground; logs go to standard error

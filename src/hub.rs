@@ -74,23 +74,37 @@ impl Hub {
         })
     }
 
+    /// Holds everybody to another policy from now on. How ids are made and sessions resumed stays as it was.
+    pub fn adopt(&self, mut policy: Policy) {
+        let running = self.policy.load();
+        policy.ids.clone_from(&running.ids);
+        policy.resume = running.resume;
+        let limits = &policy.limits;
+        self.budget.set(limits.outbound_queue, limits.queued_bytes);
+        self.policy.store(Arc::new(policy));
+    }
+
     /// Checks the login of a server from this address, and says which id it gets.
     pub async fn log_in(
         &self,
         address: AddressKey,
         credentials: Credentials,
     ) -> Result<ServerId, LoginError> {
-        let policy = self.policy.load_full();
-        let checked = self
-            .logins
-            .check(
+        let checked = loop {
+            let policy = self.policy.load_full();
+            let checked = self.logins.check(
                 &policy.servers,
                 &policy.ids.server,
                 policy.limits.failed_logins,
                 address,
-                credentials,
-            )
-            .await;
+                credentials.clone(),
+            );
+            let checked = checked.await;
+            // A reload meanwhile may have removed what was right.
+            if checked.is_err() || Arc::ptr_eq(&policy, &self.policy.load()) {
+                break checked;
+            }
+        };
         self.metrics
             .login(checked.as_ref().map_or_else(LoginError::as_str, |_| "ok"));
         checked
@@ -124,5 +138,40 @@ impl Hub {
             self.metrics.dropped.inc();
         }
         place
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{net::Ipv4Addr, pin::pin};
+
+    use futures_util::poll;
+
+    use super::*;
+    use crate::{config::Config, passphrase::Hash};
+
+    fn policy(passphrase: &str) -> Policy {
+        let hash = Hash::make(passphrase).expect("a hash");
+        let yaml = format!(
+            "listeners: [{{ transport: websocket, bind: '[::1]:0', tls: off }}]\n\
+             servers: {{ passphrases: [{{ name: door, hash: {:?} }}] }}",
+            hash.as_str()
+        );
+        let examined = Config::examine_text("relay.yaml".as_ref(), &yaml, &|_| None);
+        Policy::new(&examined.config.expect("a configuration")).expect("a policy")
+    }
+
+    #[tokio::test]
+    async fn a_passphrase_that_is_removed_while_it_is_checked_is_wrong() {
+        for (after, right) in [("open sesame", true), ("open barley", false)] {
+            let hub = Hub::new(policy("open sesame")).expect("a hub");
+            let credentials = Credentials::from_header("Bearer open sesame");
+            let address = std::net::IpAddr::from(Ipv4Addr::LOCALHOST).into();
+            let mut login = pin!(hub.log_in(address, credentials.expect("credentials")));
+            // Its check has begun on another thread.
+            assert!(poll!(&mut login).is_pending());
+            hub.adopt(policy(after));
+            assert_eq!(login.await.is_ok(), right);
+        }
     }
 }

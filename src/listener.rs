@@ -4,21 +4,18 @@ mod bind;
 mod quic;
 mod tcp;
 
-use std::{
-    io,
-    net::SocketAddr,
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
+use arc_swap::ArcSwap;
 use socket2::Socket;
 use tokio::{net::TcpListener, time::sleep};
 use tracing::warn;
 
 use crate::{
-    config::{Bind, Listener, Timeouts, Transport},
+    config::{Bind, Listener, Tls, Transport},
     discovery::Discovery,
     hub::Hub,
+    policy::Policy,
     tls::Identity,
 };
 
@@ -27,7 +24,7 @@ const EXHAUSTED_PAUSE: Duration = Duration::from_millis(100);
 
 /// A listener whose sockets are bound.
 pub struct Bound {
-    listener: Arc<Listener>,
+    listener: Listener,
     identity: Option<Arc<Identity>>,
     sockets: Sockets,
     /// What the sockets are bound to, ports included.
@@ -36,28 +33,28 @@ pub struct Bound {
 
 enum Sockets {
     Tcp(Vec<TcpListener>),
-    Quic(Vec<quinn::Endpoint>),
+    Quic(quic::Endpoints),
 }
 
 impl Bound {
     /// Binds all addresses of a listener. The error is a sentence for the operator.
     pub fn bind(
         listener: &Listener,
-        timeouts: &Timeouts,
-        message_bytes: usize,
+        identity: Option<Identity>,
+        policy: &Policy,
     ) -> Result<Self, String> {
-        let identity = Identity::load(&listener.tls, SystemTime::now())?.map(Arc::new);
+        let identity = identity.map(Arc::new);
         let sockets = bind::all(listener.transport, &listener.bind)?;
         let addresses = addresses(&sockets)?;
         let sockets = match (listener.transport, &identity) {
             (Transport::WebSocket, _) => Sockets::Tcp(tcp::listen(sockets)?),
             (Transport::WebTransport, Some(identity)) => {
-                Sockets::Quic(quic::endpoints(sockets, identity, timeouts, message_bytes)?)
+                Sockets::Quic(quic::Endpoints::new(sockets, identity, policy)?)
             }
             (Transport::WebTransport, None) => return Err("WebTransport needs tls".to_owned()),
         };
         Ok(Self {
-            listener: Arc::new(listener.clone()),
+            listener: listener.clone(),
             identity,
             sockets,
             addresses,
@@ -95,23 +92,65 @@ impl Bound {
     }
 
     /// Accepts connections until the hub stops. Returns at once.
-    pub fn serve(self, hub: &Arc<Hub>, discovery: &Arc<Discovery>) -> Result<(), String> {
-        match self.sockets {
+    pub fn serve(self, hub: &Arc<Hub>, discovery: &Arc<Discovery>) -> Result<Running, String> {
+        let listener = Arc::new(ArcSwap::from_pointee(self.listener));
+        let endpoints = match self.sockets {
             Sockets::Tcp(sockets) => {
-                let door = tcp::Door::new(hub, &self.listener, self.identity, discovery)?;
+                let identity = self.identity.clone();
+                let door = tcp::Door::new(hub, &listener, identity, discovery)?;
                 for socket in sockets {
                     hub.tasks.spawn(Arc::clone(&door).accept(socket));
                 }
+                None
             }
             Sockets::Quic(endpoints) => {
-                for endpoint in endpoints {
-                    let accept =
-                        quic::accept(Arc::clone(hub), Arc::clone(&self.listener), endpoint);
-                    hub.tasks.spawn(accept);
-                }
+                endpoints.accept(hub, &listener);
+                Some(endpoints)
             }
+        };
+        Ok(Running {
+            listener,
+            identity: self.identity,
+            endpoints,
+        })
+    }
+}
+
+/// A listener that serves, for what a reload changes of it.
+pub struct Running {
+    listener: Arc<ArcSwap<Listener>>,
+    identity: Option<Arc<Identity>>,
+    endpoints: Option<quic::Endpoints>,
+}
+
+impl Running {
+    /// What it is held to.
+    pub fn config(&self) -> Arc<Listener> {
+        self.listener.load_full()
+    }
+
+    /// Holds new handshakes to another configuration and shows another certificate. What would take other sockets,
+    /// or TLS where there is none and the other way round, stays as it is.
+    pub fn adopt(&self, listener: &Listener, identity: Option<Identity>) {
+        let running = self.config();
+        let same_kind = (running.tls == Tls::Off) == (listener.tls == Tls::Off);
+        let tls = if same_kind { listener } else { &*running }.tls.clone();
+        self.listener.store(Arc::new(Listener {
+            tls,
+            origins: listener.origins.clone(),
+            at: listener.at,
+            ..Listener::clone(&running)
+        }));
+        if let (Some(running), Some(identity)) = (&self.identity, identity) {
+            running.adopt(identity);
         }
-        Ok(())
+    }
+
+    /// Holds new connections to the bounds of another policy, which those of TCP look up themselves.
+    pub fn hold_to(&self, policy: &Policy) {
+        if let Some(endpoints) = &self.endpoints {
+            endpoints.hold_to(policy);
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 //! The values of labels come from sets that the relay or its configuration fixes, so that no peer can make them grow.
 
 pub mod counters;
+mod reloads;
 mod render;
 
 use std::{iter, sync::Arc, time::Duration};
@@ -12,7 +13,10 @@ use prometheus::{
     process_collector::ProcessCollector,
 };
 
-use self::counters::{Counters, Durations};
+use self::{
+    counters::{Counters, Durations},
+    reloads::Reloads,
+};
 use crate::{
     auth::LoginError,
     config::Transport,
@@ -39,6 +43,8 @@ pub struct Metrics {
     resumes: IntCounterVec,
     /// Envelopes that a resume had sent again.
     pub replayed: IntCounter,
+    /// The configuration.
+    pub reloads: Reloads,
     scraped: Scraped,
 }
 
@@ -193,6 +199,7 @@ impl Metrics {
                 "intercessor_replayed_envelopes_total",
                 "Envelopes that were sent again at a resume",
             )?,
+            reloads: Reloads::new(&registry)?,
             scraped: Scraped::new(&registry)?,
             registry,
             flow,

@@ -1,13 +1,11 @@
 //! The relay: every step of its life in order, from the file to the last goodbye.
 
-use std::{
-    path::Path,
-    pin::pin,
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+mod changes;
+pub mod reload;
 
-use tokio::time::{interval, timeout};
+use std::{path::Path, pin::pin, sync::Arc, time::SystemTime};
+
+use tokio::time::timeout;
 use tracing::{info, warn};
 
 use crate::{
@@ -17,11 +15,9 @@ use crate::{
     hub::Hub,
     listener::Bound,
     policy::Policy,
-    tls::Identity,
+    tls::{Certificates, Identity},
 };
-
-/// How often self-signed certificates are looked at.
-const RENEWAL_CHECK: Duration = Duration::from_secs(60);
+use reload::{Reload, Requests};
 
 /// A configuration in which nothing is wrong, and what came of it.
 #[derive(Debug)]
@@ -30,6 +26,8 @@ pub struct Checked {
     pub config: Config,
     /// What sessions are held to.
     pub policy: Policy,
+    /// The certificate of each listener, in the order of the file.
+    pub identities: Vec<Option<Identity>>,
     /// What works and is probably not meant, a line each.
     pub warnings: Problems,
 }
@@ -45,15 +43,18 @@ pub fn check(path: &Path) -> Result<Checked, Problems> {
         return Err(Problems::sorted(problems));
     };
     let policy = Policy::new(&config).map_err(|found| problems.extend(found));
+    let mut identities = Vec::new();
     for listener in &config.listeners {
-        if let Err(text) = Identity::load(&listener.tls, SystemTime::now()) {
-            problems.push(config.problem(listener.at, text));
+        match Identity::load(&listener.tls, SystemTime::now()) {
+            Ok(identity) => identities.push(identity),
+            Err(text) => problems.push(config.problem(listener.at, text)),
         }
     }
     match policy {
         Ok(policy) if problems.is_empty() => Ok(Checked {
             config,
             policy,
+            identities,
             warnings: Problems::sorted(warnings),
         }),
         _ => Err(Problems::sorted(problems)),
@@ -62,6 +63,7 @@ pub fn check(path: &Path) -> Result<Checked, Problems> {
 
 /// A relay whose listeners are bound and do not accept yet.
 pub struct Relay {
+    config: Config,
     hub: Arc<Hub>,
     listeners: Vec<Bound>,
     admin: Option<admin::Bound>,
@@ -70,12 +72,18 @@ pub struct Relay {
 impl Relay {
     /// Binds all listeners. The error is a sentence for the operator.
     pub fn bind(checked: Checked) -> Result<Self, String> {
-        let Checked { config, policy, .. } = checked;
+        let Checked {
+            config,
+            policy,
+            identities,
+            ..
+        } = checked;
         let listeners = config
             .listeners
             .iter()
-            .map(|listener| {
-                Bound::bind(listener, &policy.timeouts, policy.limits.message_bytes)
+            .zip(identities)
+            .map(|(listener, identity)| {
+                Bound::bind(listener, identity, &policy)
                     .map_err(|text| config.problem(listener.at, text).to_string())
             })
             .collect::<Result<_, _>>()?;
@@ -86,12 +94,19 @@ impl Relay {
             hub: Arc::new(Hub::new(policy)?),
             listeners,
             admin: admin.transpose()?,
+            config,
         })
     }
 
     /// What all sessions share.
     pub fn hub(&self) -> &Arc<Hub> {
         &self.hub
+    }
+
+    /// The certificates of all listeners.
+    pub fn certificates(&self) -> Certificates {
+        let named = self.listeners.iter().filter_map(Bound::certificate);
+        named.map(|(_, identity)| identity).collect()
     }
 
     /// The URLs under which peers reach the relay, in the order of the file.
@@ -105,44 +120,34 @@ impl Relay {
     }
 
     /// Accepts peers until `stop`, then says goodbye to them: everybody gets what is queued for it and BYE, as far as
-    /// `timeouts.drain` allows.
-    pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), String> {
-        let admin_urls = self.admin_urls();
-        let Self {
-            hub,
-            listeners,
-            admin,
-        } = self;
-        let discovery = Arc::new(Discovery::default());
-        let certificates: Vec<_> = listeners.iter().filter_map(Bound::certificate).collect();
-        let identities = certificates
-            .iter()
-            .map(|(_, identity)| Arc::clone(identity));
-        let identities: Vec<_> = identities.collect();
+    /// `timeouts.drain` allows. Until then it reloads its configuration as often as it is asked to.
+    pub async fn run(
+        mut self,
+        stop: impl Future<Output = ()>,
+        reloads: Requests,
+    ) -> Result<(), String> {
+        let certificates = self.certificates();
+        let operators = self.admin.take();
+        let admin_urls: Vec<_> = operators.iter().flat_map(admin::Bound::urls).collect();
+        let named = self.listeners.iter().filter_map(Bound::certificate);
+        let named = named.collect();
+        let hub = Arc::clone(&self.hub);
         let operators = async {
-            match admin {
-                Some(admin) => admin.serve(Arc::clone(&hub), certificates).await,
+            match operators {
+                Some(operators) => operators.serve(Arc::clone(&hub), named).await,
                 None => std::future::pending().await,
             }
         };
         let mut operators = pin!(operators);
-        for listener in &listeners {
-            listener.announce(&discovery);
-        }
-        for listener in listeners {
-            let transport = listener.transport().as_str();
-            for url in listener.urls() {
-                info!(%transport, %url, "listening");
-            }
-            listener.serve(&hub, &discovery)?;
-        }
+        let reload = self.listen()?;
         for url in admin_urls {
             info!(transport = %"admin", %url, "listening");
         }
         hub.set_ready();
         tokio::select! {
             () = stop => {}
-            () = renew(identities) => {}
+            () = reload.serve(reloads) => {}
+            () = certificates.watch() => {}
             () = hub.parking.sweep(&hub.metrics) => {}
             () = &mut operators => {}
         }
@@ -152,6 +157,33 @@ impl Relay {
             () = operators => {}
         }
         Ok(())
+    }
+
+    /// Lets peers in.
+    fn listen(self) -> Result<Reload, String> {
+        let Self {
+            config,
+            hub,
+            listeners,
+            ..
+        } = self;
+        let discovery = Arc::new(Discovery::default());
+        for listener in &listeners {
+            listener.announce(&discovery);
+        }
+        let serve = |listener: Bound| {
+            let transport = listener.transport().as_str();
+            for url in listener.urls() {
+                info!(%transport, %url, "listening");
+            }
+            listener.serve(&hub, &discovery)
+        };
+        Ok(Reload {
+            listeners: listeners.into_iter().map(serve).collect::<Result<_, _>>()?,
+            path: config.path,
+            admin: config.admin,
+            hub,
+        })
     }
 }
 
@@ -172,20 +204,5 @@ async fn drain(hub: &Hub) {
             connections = hub.gate.connections(),
             "not everybody went in time; see timeouts.drain"
         );
-    }
-}
-
-/// Renews self-signed certificates when it is time, for ever.
-async fn renew(identities: Vec<Arc<Identity>>) {
-    let mut clock = interval(RENEWAL_CHECK);
-    loop {
-        clock.tick().await;
-        for identity in &identities {
-            match identity.renew(SystemTime::now()) {
-                Ok(true) => info!("a self-signed certificate was renewed"),
-                Ok(false) => {}
-                Err(error) => warn!(%error, "a self-signed certificate could not be renewed"),
-            }
-        }
     }
 }

@@ -364,7 +364,7 @@ servers: { open: true }
             "{urls:?}"
         );
         relay.signal("HUP");
-        relay.line_with("reload is not supported yet");
+        relay.line_with("the configuration was reloaded");
         relay.signal(signal);
         assert_eq!(relay.wait().code(), Some(0));
     }

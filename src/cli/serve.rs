@@ -1,103 +1,89 @@
 //! `intercessor -c FILE`: the relay in the foreground.
 
-use std::{io::IsTerminal, path::Path, process::ExitCode};
+use std::{path::Path, process::ExitCode};
 
-use tokio::signal::unix::{SignalKind, signal};
-use tracing::{info, level_filters::LevelFilter, warn};
-use tracing_subscriber::{
-    EnvFilter, Layer, filter::filter_fn, layer::SubscriberExt, util::SubscriberInitExt,
+use tokio::{
+    runtime::Runtime,
+    signal::unix::{Signal, SignalKind, signal},
 };
+use tracing::{info, warn};
 
-use super::Failure;
-use crate::{
-    config::{Log, LogFormat},
-    relay::{self, Checked, Relay},
+use super::{Failure, log::Logging};
+use crate::relay::{
+    self, Checked, Relay,
+    reload::{self, NotReloaded, Reloader, Requests},
 };
 
 /// Reads the configuration and runs the relay until it is told to stop.
 pub fn run(config: &Path) -> Result<ExitCode, Failure> {
+    let runtime = Runtime::new().map_err(Failure::new)?;
+    // Its default would end the process, however early it comes.
+    let hang_up = runtime.block_on(async { signal(SignalKind::hangup()) });
+    let hang_up = hang_up.map_err(Failure::new)?;
     let checked = relay::check(config).map_err(Failure::bad_configuration)?;
-    start_log(checked.config.log);
+    let logging = Logging::start(checked.config.log);
     for warning in &checked.warnings.0 {
         warn!("{warning}");
     }
     raise_open_files(checked.policy.limits.connections);
-    let runtime = tokio::runtime::Runtime::new().map_err(Failure::new)?;
-    runtime.block_on(serve(checked))?;
+    let (reloader, reloads) = reload::channel(move |config| {
+        logging.set(config.log);
+        raise_open_files(config.limits.connections);
+    });
+    runtime.spawn(reload_at(hang_up, reloader));
+    runtime.block_on(serve(checked, reloads))?;
     // A login that is being checked must not hold up the end.
     runtime.shutdown_background();
     Ok(ExitCode::SUCCESS)
 }
 
-async fn serve(checked: Checked) -> Result<(), Failure> {
-    let signals = Signals::new().map_err(Failure::new)?;
+async fn serve(checked: Checked, reloads: Requests) -> Result<(), Failure> {
+    let stop = Stop::new().map_err(Failure::new)?;
     let relay = Relay::bind(checked).map_err(Failure::new)?;
-    relay.run(signals.stop()).await.map_err(Failure::new)
+    relay.run(stop.first(), reloads).await.map_err(Failure::new)
 }
 
-/// The signals that mean something to the relay.
-struct Signals {
-    terminate: tokio::signal::unix::Signal,
-    interrupt: tokio::signal::unix::Signal,
-    hang_up: tokio::signal::unix::Signal,
+/// Has the relay reload at each SIGHUP, for ever. One that comes during a reload is followed by another, so that the
+/// file is always read after the last one.
+async fn reload_at(mut hang_up: Signal, reloader: Reloader) {
+    while hang_up.recv().await.is_some() {
+        if let Err(NotReloaded::Stopping) = reloader.reload().await {
+            warn!("SIGHUP is ignored while the relay shuts down");
+        }
+    }
 }
 
-impl Signals {
+/// The signals to stop.
+struct Stop {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Stop {
     fn new() -> std::io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
-            hang_up: signal(SignalKind::hangup())?,
         })
     }
 
-    /// Done at the first signal to stop. A second one ends the process at once.
-    async fn stop(mut self) {
-        self.next_stop().await;
+    /// Done at the first one. A second one ends the process at once.
+    async fn first(mut self) {
+        self.next().await;
         tokio::spawn(async move {
-            self.next_stop().await;
+            self.next().await;
             warn!("told to stop twice");
             std::process::exit(1);
         });
     }
 
-    async fn next_stop(&mut self) {
-        loop {
-            let name = tokio::select! {
-                _ = self.terminate.recv() => "SIGTERM",
-                _ = self.interrupt.recv() => "SIGINT",
-                _ = self.hang_up.recv() => {
-                    // Its default would end the process, which nobody means who sends it to a server.
-                    warn!("SIGHUP: reload is not supported yet; restart to apply a changed configuration");
-                    continue;
-                }
-            };
-            info!(signal = name, "told to stop");
-            return;
-        }
+    async fn next(&mut self) {
+        let name = tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        };
+        info!(signal = name, "told to stop");
     }
-}
-
-/// Logs go to standard error. Only the relay's own events are logged: libraries would write headers and
-/// messages at their finer levels.
-fn start_log(log: Log) {
-    let level = LevelFilter::from_level(log.level);
-    let filter = EnvFilter::builder()
-        .with_default_directive(level.into())
-        .from_env_lossy();
-    let own = filter_fn(|metadata| metadata.target().starts_with("intercessor"));
-    let terminal = std::io::stderr().is_terminal();
-    let lines = tracing_subscriber::fmt::layer()
-        .with_writer(std::io::stderr)
-        .with_target(false)
-        .with_ansi(terminal);
-    let lines = match log.format {
-        LogFormat::Text => lines.boxed(),
-        LogFormat::Json => lines.json().flatten_event(true).boxed(),
-    };
-    tracing_subscriber::registry()
-        .with(lines.with_filter(own).with_filter(filter))
-        .init();
 }
 
 /// Each connection is an open file.

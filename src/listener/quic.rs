@@ -1,7 +1,8 @@
 //! WebTransport listeners: QUIC, HTTP/3, extended CONNECT.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
+use arc_swap::ArcSwap;
 use hyper::StatusCode;
 use quinn::{
     Endpoint, EndpointConfig, IdleTimeout, Incoming, ServerConfig, TokioRuntime, TransportConfig,
@@ -13,8 +14,9 @@ use tracing::debug;
 
 use crate::{
     address::Place,
-    config::{Listener, Timeouts, Transport},
+    config::{Listener, Transport},
     hub::Hub,
+    policy::Policy,
     session::{self, Arrival, Asked},
     tls::{self, Identity},
     transport::{
@@ -44,17 +46,22 @@ const UNVALIDATED_HANDSHAKES: usize = 64;
 /// Handshakes that wait to be accepted.
 const MAX_WAITING_HANDSHAKES: usize = 1024;
 
-/// Makes endpoints of bound sockets.
-pub fn endpoints(
-    sockets: Vec<Socket>,
-    identity: &Arc<Identity>,
-    timeouts: &Timeouts,
-    message_bytes: usize,
-) -> Result<Vec<Endpoint>, String> {
-    let config = server_config(identity, timeouts, message_bytes)?;
-    sockets
-        .into_iter()
-        .map(|socket| {
+/// The endpoints of a listener.
+pub struct Endpoints {
+    endpoints: Vec<Endpoint>,
+    /// TLS, and the key of the tokens that peers hold, which a change of bounds leaves as they are.
+    config: ServerConfig,
+}
+
+impl Endpoints {
+    /// Makes endpoints of bound sockets.
+    pub fn new(
+        sockets: Vec<Socket>,
+        identity: &Arc<Identity>,
+        policy: &Policy,
+    ) -> Result<Self, String> {
+        let config = server_config(identity, policy)?;
+        let endpoint = |socket: Socket| {
             Endpoint::new(
                 EndpointConfig::default(),
                 Some(config.clone()),
@@ -62,28 +69,50 @@ pub fn endpoints(
                 Arc::new(TokioRuntime),
             )
             .map_err(|error| error.to_string())
+        };
+        Ok(Self {
+            endpoints: sockets
+                .into_iter()
+                .map(endpoint)
+                .collect::<Result<_, _>>()?,
+            config,
         })
-        .collect()
+    }
+
+    /// Accepts connections until the hub stops. Returns at once.
+    pub fn accept(&self, hub: &Arc<Hub>, listener: &Arc<ArcSwap<Listener>>) {
+        for endpoint in &self.endpoints {
+            let (hub, listener) = (Arc::clone(hub), Arc::clone(listener));
+            let tasks = hub.tasks.clone();
+            tasks.spawn(accept(hub, listener, endpoint.clone()));
+        }
+    }
+
+    /// Holds new connections to the timeouts and limits of another policy.
+    pub fn hold_to(&self, policy: &Policy) {
+        let mut config = self.config.clone();
+        config.transport_config(Arc::new(transport_config(policy)));
+        for endpoint in &self.endpoints {
+            endpoint.set_server_config(Some(config.clone()));
+        }
+    }
 }
 
-fn server_config(
-    identity: &Arc<Identity>,
-    timeouts: &Timeouts,
-    message_bytes: usize,
-) -> Result<ServerConfig, String> {
+fn server_config(identity: &Arc<Identity>, policy: &Policy) -> Result<ServerConfig, String> {
     let tls = tls::server_config(Arc::clone(identity), web_transport_quinn::ALPN)
         .map_err(|error| error.to_string())?;
     let tls = QuicServerConfig::try_from(tls).map_err(|error| error.to_string())?;
     let mut config = ServerConfig::with_crypto(Arc::new(tls));
     config
         .max_incoming(MAX_WAITING_HANDSHAKES)
-        .transport_config(Arc::new(transport_config(timeouts, message_bytes)?));
+        .transport_config(Arc::new(transport_config(policy)));
     Ok(config)
 }
 
-fn transport_config(timeouts: &Timeouts, message_bytes: usize) -> Result<TransportConfig, String> {
+fn transport_config(policy: &Policy) -> TransportConfig {
     // A window need not hold a whole message: what has come is read while the rest is on its way.
-    let stream_window = STREAM_WINDOW.max(message_bytes.min(1 << 20) as u32);
+    let message_bytes = policy.limits.message_bytes.min(1 << 20) as u32;
+    let stream_window = STREAM_WINDOW.max(message_bytes);
     let mut config = TransportConfig::default();
     config
         .max_concurrent_uni_streams((MAX_INCOMING_STREAMS as u32 + HTTP3_STREAMS).into())
@@ -93,21 +122,25 @@ fn transport_config(timeouts: &Timeouts, message_bytes: usize) -> Result<Transpo
         .receive_window(VarInt::from(RECEIVE_WINDOW.max(stream_window)))
         .datagram_send_buffer_size(DATAGRAM_BUFFER)
         .datagram_receive_buffer_size(Some(DATAGRAM_BUFFER));
-    match timeouts.ping {
-        None => config.max_idle_timeout(None),
-        Some(ping) => {
-            let silence = IdleTimeout::try_from(ping + timeouts.pong)
-                .map_err(|_| "timeouts.ping and timeouts.pong are too long for QUIC".to_owned())?;
-            config
-                .max_idle_timeout(Some(silence))
-                .keep_alive_interval(Some(ping))
-        }
-    };
-    Ok(config)
+    if let Some(ping) = policy.timeouts.ping {
+        config
+            .max_idle_timeout(Some(idle_timeout(ping + policy.timeouts.pong)))
+            .keep_alive_interval(Some(ping));
+    } else {
+        config.max_idle_timeout(None);
+    }
+    config
+}
+
+/// In milliseconds, as QUIC counts it, and up to far more than a configuration may say.
+fn idle_timeout(silence: Duration) -> IdleTimeout {
+    let milliseconds = u64::try_from(silence.as_millis()).ok();
+    let milliseconds = milliseconds.and_then(|it| VarInt::from_u64(it).ok());
+    IdleTimeout::from(milliseconds.unwrap_or(VarInt::MAX))
 }
 
 /// Accepts until the hub stops, and lets the endpoint go once its connections are gone.
-pub async fn accept(hub: Arc<Hub>, listener: Arc<Listener>, endpoint: Endpoint) {
+async fn accept(hub: Arc<Hub>, listener: Arc<ArcSwap<Listener>>, endpoint: Endpoint) {
     loop {
         let incoming = tokio::select! {
             incoming = endpoint.accept() => incoming,
@@ -141,7 +174,7 @@ pub async fn accept(hub: Arc<Hub>, listener: Arc<Listener>, endpoint: Endpoint) 
 
 async fn serve(
     hub: Arc<Hub>,
-    listener: Arc<Listener>,
+    listener: Arc<ArcSwap<Listener>>,
     incoming: Incoming,
     from: SocketAddr,
     place: Place,
@@ -194,14 +227,14 @@ enum Answered {
 /// Everything up to the answer to a request for a session. `None`: none came.
 async fn shake_hands(
     hub: &Hub,
-    listener: &Listener,
+    listener: &ArcSwap<Listener>,
     incoming: Incoming,
     from: SocketAddr,
     over_limit: bool,
 ) -> Option<Answered> {
     let connection = incoming.await.ok()?;
     let request = Request::accept(connection).await?;
-    answer(hub, listener, request, from, over_limit).await
+    answer(hub, &listener.load_full(), request, from, over_limit).await
 }
 
 /// Lets a peer read its refusal and go. Until then nothing of HTTP/3 may be taken away from under it.

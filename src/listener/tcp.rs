@@ -2,6 +2,7 @@
 
 use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 
+use arc_swap::ArcSwap;
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use parking_lot::Mutex;
@@ -66,7 +67,7 @@ impl Door {
     /// For one listener.
     pub fn new(
         hub: &Arc<Hub>,
-        listener: &Arc<Listener>,
+        listener: &Arc<ArcSwap<Listener>>,
         identity: Option<Arc<Identity>>,
         discovery: &Arc<Discovery>,
     ) -> Result<Arc<Self>, String> {

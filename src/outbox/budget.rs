@@ -35,6 +35,15 @@ impl Budget {
         }
     }
 
+    /// Sets other bounds of what waits. What waits already stays, also where it is more than that.
+    pub fn set(&self, each: QueueBound, total: usize) {
+        self.messages.store(each.messages, Relaxed);
+        self.bytes.store(each.bytes, Relaxed);
+        self.total.store(total, Relaxed);
+        // Who waits for a place may have one now.
+        self.freed.notify_waiters();
+    }
+
     /// Holds what is kept to its bound. Returns the bytes that were let go.
     pub(super) fn bound(&self, kept: &mut Kept) -> usize {
         let mut freed = 0;

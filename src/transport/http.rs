@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{
@@ -68,8 +69,8 @@ impl Answer {
 pub struct Front {
     /// What all sessions share.
     pub hub: Arc<Hub>,
-    /// The listener.
-    pub listener: Arc<Listener>,
+    /// The listener, as the last reload has left it.
+    pub listener: Arc<ArcSwap<Listener>>,
     /// What discovery tells.
     pub discovery: Arc<Discovery>,
 }
@@ -107,7 +108,8 @@ impl Front {
     }
 
     fn discover(&self, request: &Request<Incoming>, host: &str, from: SocketAddr) -> Answer {
-        let secure = self.listener.tls != Tls::Off;
+        let listener = self.listener.load();
+        let secure = listener.tls != Tls::Off;
         let document = self.discovery.document(host, secure, from.ip());
         let mut answer = Answer::plain(StatusCode::OK, "")
             .with(header::CONTENT_TYPE, "application/json")
@@ -115,7 +117,7 @@ impl Front {
         *answer.response.body_mut() = Full::new(document.into());
         let origin = request.headers().get(header::ORIGIN);
         let origin = origin.and_then(|origin| origin.to_str().ok());
-        match (&self.listener.origins, origin) {
+        match (&listener.origins, origin) {
             (Origins::Any, _) => answer.with(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
             (origins, Some(origin)) if origin::allowed(origins, Some(origin)) => answer
                 .with(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin)
@@ -135,9 +137,10 @@ impl Front {
             Ok(key) => key,
             Err(why) => return no_upgrade(&why),
         };
+        let listener = self.listener.load_full();
         let admitted = admit(
             &self.hub,
-            &self.listener,
+            &listener,
             route,
             request.headers(),
             from,

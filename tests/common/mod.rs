@@ -21,7 +21,11 @@ use std::{
 use intercessor::{
     client::{Event, Options, Peer, Trust},
     hub::Hub,
-    relay::{self, Relay},
+    relay::{
+        self, Relay,
+        reload::{self, NotReloaded, Reloader},
+    },
+    tls::Certificates,
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -57,10 +61,20 @@ pub struct TestRelay {
     admin: Option<String>,
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<Result<(), String>>,
+    reloader: Reloader,
     /// What its sessions share.
     pub hub: Arc<Hub>,
+    pub certificates: Certificates,
     pub dir: TempDir,
 }
+
+/// A listener for each transport.
+pub const LISTENERS: &str = "\
+listeners:
+  - { transport: websocket, bind: 127.0.0.1:0, tls: off }
+  - { transport: websocket, bind: 127.0.0.1:0, tls: { self_signed: [localhost, 127.0.0.1] } }
+  - { transport: webtransport, bind: 127.0.0.1:0, tls: { self_signed: [localhost, 127.0.0.1] } }
+";
 
 /// Anyone may be a server.
 pub const OPEN: &str = "servers: { open: true }\n";
@@ -73,13 +87,7 @@ impl TestRelay {
 
     /// The same, with these files beside the configuration.
     pub async fn start_with(yaml: &str, files: &[(&str, &str)]) -> Self {
-        let listeners = "\
-listeners:
-  - { transport: websocket, bind: 127.0.0.1:0, tls: off }
-  - { transport: websocket, bind: 127.0.0.1:0, tls: { self_signed: [localhost, 127.0.0.1] } }
-  - { transport: webtransport, bind: 127.0.0.1:0, tls: { self_signed: [localhost, 127.0.0.1] } }
-";
-        Self::start_exactly(&format!("{listeners}{yaml}"), files).await
+        Self::start_exactly(&format!("{LISTENERS}{yaml}"), files).await
     }
 
     /// Starts a relay with this configuration as it is.
@@ -99,18 +107,35 @@ listeners:
             .first()
             .map(|url| url.replace("http://", ""));
         let hub = Arc::clone(relay.hub());
+        let certificates = relay.certificates();
         let (stop, stopped) = oneshot::channel();
-        let task = tokio::spawn(relay.run(async {
+        let stopped = async {
             _ = stopped.await;
-        }));
+        };
+        let (reloader, reloads) = reload::channel(|_| {});
+        let task = tokio::spawn(relay.run(stopped, reloads));
         Self {
             urls,
             admin,
             stop: Some(stop),
             task,
+            reloader,
             hub,
+            certificates,
             dir,
         }
+    }
+
+    /// Writes this configuration, to which listeners are added, and has the relay reload it.
+    pub async fn reload(&self, yaml: &str) -> Result<(), NotReloaded> {
+        self.reload_exactly(&format!("{LISTENERS}{yaml}")).await
+    }
+
+    /// Writes this configuration as it is, and has the relay reload it.
+    pub async fn reload_exactly(&self, yaml: &str) -> Result<(), NotReloaded> {
+        write(&self.dir.path().join("relay.yaml"), yaml);
+        let reloaded = timeout(PATIENCE, self.reloader.reload()).await;
+        reloaded.expect("answered in time")
     }
 
     /// The URL of a path by a transport.
