@@ -14,10 +14,7 @@ use std::{
 use intercessor::relay::{self, Relay};
 use tokio::runtime::{Builder, Runtime};
 
-use crate::{
-    Failure, frame, message,
-    peer::{self, Peer},
-};
+use crate::{Failure, frame, message, peer};
 
 /// How often each message is sent before anything is counted, so that buffers have their sizes.
 const WARM_UP: usize = 4;
@@ -161,14 +158,7 @@ fn connect(
 }
 
 fn connect_room(address: SocketAddr, figure: &Figure) -> Result<Vec<Line>, Failure> {
-    let mut server = Peer::connect(address, "/server")?;
-    let mut clients = Vec::new();
-    for _ in 0..figure.fan_out.max(1) {
-        let client = Peer::connect(address, &format!("/client/{}", server.id))?;
-        let mut joined = vec![0; peer::joined_len(&client.id)];
-        server.stream.read_exact(&mut joined)?;
-        clients.push(client);
-    }
+    let (server, clients) = peer::room(address, figure.fan_out.max(1))?;
     let to = match clients.first() {
         Some(client) if figure.fan_out == 0 => client.id.clone(),
         _ => "*".to_owned(),

@@ -22,7 +22,7 @@ impl Peer {
         let mut stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
         stream.write_all(request(address, path).as_bytes())?;
-        let id = hello_of(&mut stream)?;
+        let id = hello(&mut stream)?;
         Ok(Self { stream, id })
     }
 }
@@ -35,41 +35,59 @@ pub fn request(address: SocketAddr, path: &str) -> String {
     )
 }
 
-/// Reads the answer to an upgrade and HELLO, byte for byte as far as it goes, and returns the id.
-fn hello_of(stream: &mut impl Read) -> Result<String, Failure> {
-    let mut head = Vec::new();
-    let mut byte = [0];
-    while !head.ends_with(b"\r\n\r\n") {
-        stream.read_exact(&mut byte)?;
-        head.push(byte[0]);
-    }
-    if !head.starts_with(b"HTTP/1.1 101 ") {
-        return Err(format!("no upgrade: {}", String::from_utf8_lossy(&head)).into());
-    }
-    let mut start = [0; 2];
-    stream.read_exact(&mut start)?;
-    let length = match start[1] {
-        126 => {
-            let mut long = [0; 2];
-            stream.read_exact(&mut long)?;
-            usize::from(u16::from_be_bytes(long))
+/// Reads the answer to an upgrade and HELLO, and returns the id. Nothing else may come meanwhile.
+pub fn hello(stream: &mut impl Read) -> Result<String, Failure> {
+    let mut read = Vec::new();
+    let mut chunk = [0; 1024];
+    loop {
+        if let Some(end) = read.windows(4).position(|end| end == b"\r\n\r\n") {
+            if !read.starts_with(b"HTTP/1.1 101 ") {
+                return Err(format!("no upgrade: {}", String::from_utf8_lossy(&read)).into());
+            }
+            if let Some(text) = frame::text(&read[end + 4..])? {
+                return id_in(text).ok_or_else(|| format!("no HELLO: {text}").into());
+            }
         }
-        short => usize::from(short),
-    };
-    let mut text = vec![0; length];
-    stream.read_exact(&mut text)?;
-    id_in(&text).ok_or_else(|| format!("no HELLO: {}", String::from_utf8_lossy(&text)).into())
+        match stream.read(&mut chunk)? {
+            0 => return Err("hung up before HELLO".into()),
+            length => read.extend_from_slice(&chunk[..length]),
+        }
+    }
+}
+
+/// Reads one frame, which comes alone, and returns its text.
+pub fn read_frame(stream: &mut impl Read) -> Result<String, Failure> {
+    let mut read = Vec::new();
+    let mut chunk = vec![0; 1 << 16];
+    loop {
+        if let Some(text) = frame::text(&read)? {
+            return Ok(text.to_owned());
+        }
+        match stream.read(&mut chunk)? {
+            0 => return Err("hung up".into()),
+            length => read.extend_from_slice(&chunk[..length]),
+        }
+    }
 }
 
 /// The id that a HELLO, or a PEER_JOINED, tells.
-pub fn id_in(text: &[u8]) -> Option<String> {
-    let text = std::str::from_utf8(text).ok()?;
+pub fn id_in(text: &str) -> Option<String> {
     let (_, rest) = text.split_once(r#""id":""#)?;
     rest.split_once('"').map(|(id, _)| id.to_owned())
 }
 
-/// How long the frame with the PEER_JOINED is that a server has for a client.
-pub fn joined_len(client: &str) -> usize {
-    let text = format!(r#"{{"from":"0","type":"PEER_JOINED","message":{{"id":"{client}"}}}}"#);
-    frame::unmasked_len(text.len())
+/// A server with its clients, whose PEER_JOINED it has had.
+pub fn room(address: SocketAddr, clients: usize) -> Result<(Peer, Vec<Peer>), Failure> {
+    let mut server = Peer::connect(address, "/server")?;
+    let path = format!("/client/{}", server.id);
+    let mut joined = Vec::with_capacity(clients);
+    for _ in 0..clients {
+        let client = Peer::connect(address, &path)?;
+        let notice = read_frame(&mut server.stream)?;
+        if id_in(&notice).as_deref() != Some(client.id.as_str()) {
+            return Err(format!("no PEER_JOINED: {notice}").into());
+        }
+        joined.push(client);
+    }
+    Ok((server, joined))
 }
