@@ -24,6 +24,7 @@ pub mod envelope;
 pub mod hub;
 pub mod ice;
 pub mod ids;
+pub mod json;
 pub mod listener;
 pub mod metrics;
 pub mod outbox;

@@ -13,6 +13,7 @@ use crate::{
     envelope::{Address, Envelope, ResumeOffer, Text},
     hub::Hub,
     ids::PeerId,
+    json::Tape,
     metrics::Resumed,
     outbox::{Close, Outbox},
     parking::{Claim, Ticket, Unclaimed},
@@ -149,7 +150,7 @@ impl From<Unclaimed> for NotBack {
 async fn come_back<R: Receive>(receiver: &mut R, hub: &Hub) -> Result<(Session, Resumed), NotBack> {
     let text = first_in_time(receiver, hub, "no RESUME came in time").await;
     let text = text.map_err(NotBack::NoResume)?;
-    let resume = command(&text, "RESUME").and_then(Resume::read);
+    let resume = command(&text, "RESUME", Resume::read);
     let Some(Resume { token, received }) = resume else {
         let close = Close::new(4401, "the first envelope must be a RESUME");
         return Err(NotBack::NoResume(Some(close)));
@@ -206,7 +207,7 @@ async fn log_in<R: Receive>(
     hub: &Hub,
 ) -> Result<ServerId, Option<Close>> {
     let text = first_in_time(receiver, hub, "no LOGIN came in time").await?;
-    let credentials = command(&text, "LOGIN").and_then(Credentials::from_login);
+    let credentials = command(&text, "LOGIN", Credentials::from_login);
     let Some(credentials) = credentials else {
         return Err(Some(Close::new(4401, "the first envelope must be a LOGIN")));
     };
@@ -253,9 +254,11 @@ async fn first_envelope<R: Receive>(receiver: &mut R) -> Result<Text, End> {
     }
 }
 
-/// The message of an envelope of this type to the relay; a peer that is not in yet has no id that `from` could be.
-fn command<'a>(text: &'a str, kind: &str) -> Option<&'a str> {
-    let envelope = Envelope::parse(text, "").ok()?;
+/// What the message says of an envelope of this type to the relay; a peer that is not in yet has no id that `from`
+/// could be.
+fn command<T>(text: &str, kind: &str, read: impl FnOnce(&str) -> Option<T>) -> Option<T> {
+    let mut tape = Tape::default();
+    let envelope = Envelope::parse(text, "", &mut tape).ok()?;
     let meant = envelope.to == Address::Relay && envelope.kind == kind;
-    meant.then_some(envelope.message)
+    meant.then_some(envelope.message).and_then(read)
 }
