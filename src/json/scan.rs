@@ -104,7 +104,10 @@ impl<'a> Scanner<'a> {
             half: false,
         };
         loop {
-            self.at += plain_run(&self.text.as_bytes()[self.at..]);
+            // Escapes often come in a row, as the end of a line does.
+            if self.byte() != Some(b'\\') {
+                self.at += plain_run(&self.text.as_bytes()[self.at..]);
+            }
             match self.byte() {
                 Some(b'"') => {
                     string.end = self.at;

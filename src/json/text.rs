@@ -35,23 +35,23 @@ pub fn is_plain(text: &str) -> bool {
 pub fn unescape(raw: &str) -> String {
     let mut text = String::with_capacity(raw.len());
     let mut rest = raw;
-    while let Some(at) = memchr::memchr(b'\\', rest.as_bytes()) {
-        text.push_str(&rest[..at]);
-        rest = &rest[at + 1..];
-        let escape = rest.as_bytes().first().copied().unwrap_or_default();
-        rest = rest.get(1..).unwrap_or_default();
-        text.push(match escape {
-            b'b' => '\u{8}',
-            b'f' => '\u{c}',
-            b'n' => '\n',
-            b'r' => '\r',
-            b't' => '\t',
-            b'u' => code_point(&mut rest),
-            other => char::from(other),
-        });
+    loop {
+        let (plain, special) = rest.split_at(plain_run(rest.as_bytes()));
+        text.push_str(plain);
+        let Some((escape, after)) = special.split_at_checked(2) else {
+            return text;
+        };
+        rest = after;
+        match escape {
+            "\\b" => text.push('\u{8}'),
+            "\\f" => text.push('\u{c}'),
+            "\\n" => text.push('\n'),
+            "\\r" => text.push('\r'),
+            "\\t" => text.push('\t'),
+            "\\u" => text.push(code_point(&mut rest)),
+            other => text.push_str(&other[1..]),
+        }
     }
-    text.push_str(rest);
-    text
 }
 
 /// Takes the digits of a `\u` escape, and with them those of the second half of a pair.

@@ -189,7 +189,7 @@ impl Door {
     {
         let hub = &self.front.hub;
         let message_bytes = hub.policy.load().limits.message_bytes;
-        let connection = websocket::connection(io, read, message_bytes).await;
+        let connection = websocket::connection(io, read, message_bytes);
         let arrival = Arrival {
             asked,
             transport: Transport::WebSocket,
