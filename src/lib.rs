@@ -35,5 +35,6 @@ pub mod relay;
 pub mod room;
 pub mod schema;
 pub mod session;
+pub mod sharded;
 pub mod tls;
 pub mod transport;

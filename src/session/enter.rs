@@ -28,7 +28,7 @@ pub async fn enter<R: Receive>(
     asked: Asked,
     address: AddressKey,
     hub: &Arc<Hub>,
-) -> Result<(Session, &'static str), Option<Close>> {
+) -> Result<(Box<Session>, &'static str), Option<Close>> {
     let entered = match asked.path {
         Path::Resume => {
             let back = come_back(receiver, hub).await;
@@ -61,7 +61,7 @@ enum Enter {
 }
 
 /// Begins a new session.
-fn begin(hub: &Arc<Hub>, enter: Enter, resume: bool) -> Result<Session, Close> {
+fn begin(hub: &Arc<Hub>, enter: Enter, resume: bool) -> Result<Box<Session>, Close> {
     let policy = hub.policy.load();
     let resume = policy.resume.filter(|_| resume);
     let (ticket, offer) = match resume {
@@ -96,7 +96,7 @@ fn begin(hub: &Arc<Hub>, enter: Enter, resume: bool) -> Result<Session, Close> {
             (room, Some(client), true)
         }
     };
-    Ok(Session {
+    Ok(Box::new(Session {
         hub: Arc::clone(hub),
         seat: Seat {
             hub: Arc::clone(hub),
@@ -110,7 +110,7 @@ fn begin(hub: &Arc<Hub>, enter: Enter, resume: bool) -> Result<Session, Close> {
         untold: None,
         ticket,
         place: None,
-    })
+    }))
 }
 
 /// Why a peer did not get its session back.
@@ -147,7 +147,10 @@ impl From<Unclaimed> for NotBack {
 }
 
 /// Waits for a RESUME, the first envelope on `/resume`, and finds the session that it stands for.
-async fn come_back<R: Receive>(receiver: &mut R, hub: &Hub) -> Result<(Session, Resumed), NotBack> {
+async fn come_back<R: Receive>(
+    receiver: &mut R,
+    hub: &Hub,
+) -> Result<(Box<Session>, Resumed), NotBack> {
     let text = first_in_time(receiver, hub, "no RESUME came in time").await;
     let text = text.map_err(NotBack::NoResume)?;
     let resume = command(&text, "RESUME", Resume::read);
@@ -156,7 +159,7 @@ async fn come_back<R: Receive>(receiver: &mut R, hub: &Hub) -> Result<(Session, 
         return Err(NotBack::NoResume(Some(close)));
     };
     let (mut session, how) = match hub.parking.claim(&token, received)? {
-        Claim::Parked(session) => (*session, Resumed::Parked),
+        Claim::Parked(session) => (session, Resumed::Parked),
         Claim::Connected(given) => {
             let session = given.await.map_err(|_| Unclaimed::Ended)?;
             (session, Resumed::TakenOver)

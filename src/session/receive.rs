@@ -178,7 +178,8 @@ impl<'a> Loop<'a> {
                     return Err(Close::new(4429, "too many messages").spread(1));
                 }
                 OnExcess::Wait => {
-                    sleep(wait).await;
+                    // Boxed, as all that is waited for seldom: a session at rest has its size else.
+                    Box::pin(sleep(wait)).await;
                     now = Instant::now();
                     self.vigil.forgive(now);
                 }
@@ -197,7 +198,7 @@ impl<'a> Loop<'a> {
         // Whoever is being closed is told that instead.
         if outbox.notify(error.clone()) == Err(Refused::Full) {
             let patience = self.session.hub.policy.load().timeouts.pong;
-            timeout(patience, outbox.notify_when_free(error))
+            Box::pin(timeout(patience, outbox.notify_when_free(error)))
                 .await
                 .map_err(|_| Close::new(4508, "too slow: the outbound queue is full"))
                 .map(drop)?;

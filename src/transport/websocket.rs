@@ -9,7 +9,7 @@ use std::{
     cell::RefCell,
     io,
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, atomic::AtomicUsize},
     task::{Context, Poll, ready},
 };
 
@@ -30,7 +30,11 @@ const READ_BUFFER: usize = 64 * 1024;
 const KEPT_TO_WRITE: usize = 128 * 1024;
 
 /// Takes over a byte stream whose upgrade is answered. `read` is what came behind the request already.
-pub fn connection<S>(io: S, read: Bytes, message_bytes: usize) -> Connection<Receiver<S>, Sender<S>>
+pub fn connection<S>(
+    io: S,
+    read: Bytes,
+    message_bytes: Arc<AtomicUsize>,
+) -> Connection<Receiver<S>, Sender<S>>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {

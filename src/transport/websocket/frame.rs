@@ -1,5 +1,10 @@
 //! Frames (RFC 6455, 5): bytes into messages, and messages into bytes. No I/O.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering::Relaxed},
+};
+
 use bytes::{Buf, Bytes, BytesMut};
 
 use crate::{envelope::Text, outbox::Close};
@@ -37,7 +42,7 @@ pub(super) enum Frame {
 /// Takes messages out of the bytes of a peer.
 #[derive(Debug)]
 pub(super) struct Decoder {
-    max_message: usize,
+    max_message: Arc<AtomicUsize>,
     /// What has come of a message in fragments.
     fragments: Option<BytesMut>,
 }
@@ -108,8 +113,8 @@ impl Header {
 }
 
 impl Decoder {
-    /// For messages of at most `max_message` bytes.
-    pub(super) fn new(max_message: usize) -> Self {
+    /// For messages of at most so many bytes as `max_message` says when they come.
+    pub(super) fn new(max_message: Arc<AtomicUsize>) -> Self {
         Self {
             max_message,
             fragments: None,
@@ -149,8 +154,8 @@ impl Decoder {
             (TEXT, None) => 0,
             _ => return Ok(()),
         };
-        if header.payload > self.max_message.saturating_sub(before) {
-            let most = self.max_message;
+        let most = self.max_message.load(Relaxed);
+        if header.payload > most.saturating_sub(before) {
             let reason = format!("a message may have at most {most} bytes");
             return Err(Close::new(1009, reason));
         }
@@ -281,7 +286,7 @@ mod tests {
     }
 
     fn decode(bytes: &[u8]) -> Result<Vec<Frame>, u16> {
-        let mut decoder = Decoder::new(1 << 17);
+        let mut decoder = Decoder::new(Arc::new(AtomicUsize::new(1 << 17)));
         let mut buffer = BytesMut::from(bytes);
         let mut frames = Vec::new();
         while let Some(frame) = decoder.next(&mut buffer).map_err(|close| close.code)? {
@@ -324,7 +329,7 @@ mod tests {
             Frame::Close(Some(4000)),
         ];
         for size in 1..bytes.len() {
-            let mut decoder = Decoder::new(300);
+            let mut decoder = Decoder::new(Arc::new(AtomicUsize::new(300)));
             let mut buffer = BytesMut::new();
             let mut frames = Vec::new();
             for piece in bytes.chunks(size) {
