@@ -11,6 +11,11 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
+use crate::{
+    json::{self, Node, Tape},
+    schema::{self, MessageError},
+};
+
 pub use self::read::{check_message, counts, kind_counts};
 
 /// The text of one envelope: immutable, cheap to clone, so that a broadcast is encoded once.
@@ -52,6 +57,15 @@ pub struct Envelope<'a> {
     pub message: &'a str,
     /// What the sender wants to see again in an ERROR about this envelope.
     pub reference: Option<Cow<'a, str>>,
+    text: &'a str,
+    tape: &'a Tape,
+}
+
+impl<'a> Envelope<'a> {
+    /// The message for a schema, which must not be one that two parsers could read differently.
+    pub fn checked_message(&self) -> Result<Node<'a>, MessageError> {
+        schema::checked(self.text, self.tape)
+    }
 }
 
 /// To whom an envelope goes.
@@ -92,13 +106,18 @@ pub struct Invalid {
 
 /// The envelope that the recipient sees: the sender's id, the type, and the message as it was sent.
 pub fn forward(from: &str, kind: &str, message: &str) -> Text {
-    let kind = json_string(kind);
-    let mut text = String::with_capacity(from.len() + kind.len() + message.len() + 31);
-    text.push_str("{\"from\":\"");
-    text.push_str(from);
-    text.push_str("\",\"type\":");
-    text.push_str(&kind);
-    text.push_str(",\"message\":");
+    const FROM: &str = "{\"from\":\"";
+    const TYPE: &str = "\",\"type\":\"";
+    const MESSAGE: &str = "\",\"message\":";
+    let kind = match json::is_plain(kind) {
+        true => Cow::Borrowed(kind),
+        false => Cow::Owned(escaped(kind)),
+    };
+    let frame = FROM.len() + TYPE.len() + MESSAGE.len() + 1;
+    let mut text = String::with_capacity(frame + from.len() + kind.len() + message.len());
+    for part in [FROM, from, TYPE, &kind, MESSAGE] {
+        text.push_str(part);
+    }
     push_on_one_line(&mut text, message);
     text.push('}');
     text.into()
@@ -108,7 +127,7 @@ pub fn forward(from: &str, kind: &str, message: &str) -> Text {
 /// cannot stand unescaped, so that every raw one is insignificant.
 fn push_on_one_line(text: &mut String, message: &str) {
     let mut rest = message;
-    while let Some(at) = rest.find(['\n', '\r']) {
+    while let Some(at) = memchr::memchr2(b'\n', b'\r', rest.as_bytes()) {
         text.push_str(&rest[..at]);
         text.push(' ');
         rest = &rest[at + 1..];
@@ -116,8 +135,10 @@ fn push_on_one_line(text: &mut String, message: &str) {
     text.push_str(rest);
 }
 
-fn json_string(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
+/// A text as it stands between the quotes of a JSON string.
+fn escaped(text: &str) -> String {
+    let quoted = serde_json::Value::from(text).to_string();
+    quoted[1..quoted.len() - 1].to_owned()
 }
 
 /// An envelope from the relay itself.

@@ -4,7 +4,7 @@ use std::{
     net::IpAddr,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
     },
     time::Duration,
 };
@@ -45,6 +45,8 @@ pub struct Hub {
     pub gate: Arc<Gate>,
     /// Counts everything else.
     pub metrics: Arc<Metrics>,
+    /// The largest message, in bytes, as transports look it up: those of live sessions as well.
+    pub message_bytes: Arc<AtomicUsize>,
     /// Peers are taken: every listener accepts, and none has stopped.
     ready: AtomicBool,
     /// Cancelled when the relay stops taking peers.
@@ -61,6 +63,7 @@ impl Hub {
         let budget = Budget::new(limits.outbound_queue, kept, limits.queued_bytes);
         let metrics = Metrics::new().map_err(|error| error.to_string())?;
         Ok(Self {
+            message_bytes: Arc::new(AtomicUsize::new(limits.message_bytes)),
             rooms: Rooms::default(),
             budget: Arc::new(budget),
             policy: ArcSwap::from_pointee(policy),
@@ -81,6 +84,7 @@ impl Hub {
         policy.resume = running.resume;
         let limits = &policy.limits;
         self.budget.set(limits.outbound_queue, limits.queued_bytes);
+        self.message_bytes.store(limits.message_bytes, Relaxed);
         self.policy.store(Arc::new(policy));
     }
 

@@ -30,6 +30,8 @@ use crate::{
 pub type Lane = Delivery;
 
 const LANES: usize = 3;
+/// Places that an empty queue keeps.
+const KEPT_PLACES: usize = 8;
 
 /// Why an envelope was not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -279,9 +281,10 @@ impl Outbox {
 
     /// As [`Outbox::notify`], but waits for a place. `Err` only where the session is ending.
     pub async fn notify_when_free(&self, text: Text) -> Result<(), Refused> {
+        let waiting = self.budget.wait();
         loop {
             let room = self.room.notified();
-            let freed = self.budget.freed.notified();
+            let freed = waiting.freed();
             match self.notify(text.clone()) {
                 Err(Refused::Full) => {}
                 done => return done.map(|_| ()),
@@ -395,6 +398,11 @@ impl Outbox {
             }
             batch.push(text);
         }
+        let queue = &mut state.queues[Lane::Ordered as usize];
+        if queue.is_empty() && queue.capacity() > KEPT_PLACES {
+            // A peer that had much to take costs no more than others once it has it.
+            *queue = VecDeque::new();
+        }
         oldest
     }
 
@@ -459,8 +467,7 @@ impl Outbox {
         if state.close.is_some() {
             return Err(Refused::Closed);
         }
-        let all_full = self.budget.queued() + bytes > self.budget.total.load(Relaxed);
-        if all_full || self.is_full(state, bytes) {
+        if !self.budget.admits(bytes) || self.is_full(state, bytes) {
             return Err(Refused::Full);
         }
         Ok(())
@@ -487,7 +494,7 @@ impl Outbox {
         let after = if lane == Lane::Ordered { 0 } else { after };
         state.messages += 1;
         state.bytes += text.len();
-        self.budget.queued.fetch_add(text.len(), Relaxed);
+        self.budget.take(text.len());
         if lane == Lane::Ordered {
             state.pushed += 1;
         }

@@ -46,7 +46,7 @@ enum State {
     /// A connection serves it. It can be asked to give the session away.
     Connected {
         asked: Arc<Notify>,
-        taker: Option<oneshot::Sender<Session>>,
+        taker: Option<oneshot::Sender<Box<Session>>>,
     },
     /// It waits until then.
     Parked {
@@ -92,7 +92,7 @@ pub enum Claim {
     /// The session was parked.
     Parked(Box<Session>),
     /// Another connection still has it, and will give it away.
-    Connected(oneshot::Receiver<Session>),
+    Connected(oneshot::Receiver<Box<Session>>),
 }
 
 impl Ticket {
@@ -168,7 +168,7 @@ impl State {
 
 impl Parking {
     /// Parks a session whose connection broke, or gives it to the connection that has asked for it.
-    pub fn park(&self, session: Session, window: Duration) {
+    pub fn park(&self, session: Box<Session>, window: Duration) {
         session.outbox().park();
         let Some(handle) = session.ticket().map(|ticket| ticket.handle) else {
             return;
@@ -282,9 +282,9 @@ impl Parking {
 }
 
 impl Slot {
-    fn park(&mut self, session: Session, window: Duration) {
+    fn park(&mut self, session: Box<Session>, window: Duration) {
         self.state = State::Parked {
-            session: Box::new(session),
+            session,
             until: Instant::now() + window,
         };
     }

@@ -15,6 +15,7 @@ use crate::{
     },
     envelope::{self, Envelope, Hello, Invalid, RESERVED_TYPES, ResumeOffer, Text},
     ice::IceServers,
+    json::{Node, Tape},
     outbox::Close,
     schema::{self, Schema, Violation},
 };
@@ -239,9 +240,13 @@ impl Policy {
         let rule = self.rules.get(kind);
         // Two parsers must not be able to read two different messages, whoever sends them and however large
         // they are: that comes first.
-        let message = match rule.and_then(Rule::parsed(envelope.message)).transpose() {
+        let schema = rule.and_then(|rule| rule.schema.as_ref());
+        let message = match schema.map(|_| envelope.checked_message()).transpose() {
             Ok(message) => message,
-            Err(refusal) => return self.invalid(refusal).into(),
+            Err(error) => {
+                let refusal = Refusal::new(Code::InvalidEnvelope, error.to_string());
+                return self.invalid(refusal).into();
+            }
         };
         if RESERVED_TYPES.contains(&kind) {
             return Refusal::new(
@@ -251,7 +256,7 @@ impl Policy {
             .into();
         }
         match rule {
-            Some(rule) => rule.judge(role, envelope, message.as_ref()),
+            Some(rule) => rule.judge(role, envelope, message),
             None if self.unknown_types == UnknownTypes::Allow => Verdict::Deliver(None).into(),
             None => Refusal::new(
                 Code::UnknownType,
@@ -304,10 +309,10 @@ impl Policy {
         let Some(schema) = &rule.schema else {
             return MessageCheck::NoSchema;
         };
-        match schema::parse_message(message) {
+        match schema::read_message(message, &mut Tape::default()) {
             Err(error) => MessageCheck::Fails(error.to_string()),
-            Ok(message) if schema.is_valid(&message) => MessageCheck::Passes,
-            Ok(message) => MessageCheck::Violates(schema.explain(&message)),
+            Ok(message) if schema.is_valid(message) => MessageCheck::Passes,
+            Ok(message) => MessageCheck::Violates(schema.explain(message)),
         }
     }
 }
@@ -344,20 +349,11 @@ impl Rule {
         })
     }
 
-    /// Reads a message for the schema of a rule, where it has one.
-    fn parsed(message: &str) -> impl FnOnce(&Self) -> Option<Result<serde_json::Value, Refusal>> {
-        move |rule| {
-            rule.schema.as_ref()?;
-            let parsed = schema::parse_message(message);
-            Some(parsed.map_err(|error| Refusal::new(Code::InvalidEnvelope, error.to_string())))
-        }
-    }
-
     fn judge(
         &self,
         role: Role,
         envelope: &Envelope<'_>,
-        message: Option<&serde_json::Value>,
+        message: Option<Node<'_>>,
     ) -> Judgement<'_> {
         let allowed = match role {
             Role::Server => self.from_server,
@@ -382,12 +378,7 @@ impl Rule {
         }
     }
 
-    fn violated(
-        &self,
-        schema: &Schema,
-        envelope: &Envelope<'_>,
-        message: &serde_json::Value,
-    ) -> Verdict<'_> {
+    fn violated(&self, schema: &Schema, envelope: &Envelope<'_>, message: Node<'_>) -> Verdict<'_> {
         match self.on_violation {
             OnViolation::Reject => Verdict::Refuse(Refusal {
                 code: Code::SchemaViolation,

@@ -22,9 +22,10 @@ use serde_json::Value;
 use self::meter::{Meter, Metered, MeteredJson};
 pub use self::{
     compile::CompileError,
-    message::{MessageError, parse_message},
+    message::{MessageError, checked, parse_message, read_message},
     violation::Violation,
 };
+use crate::json::Node;
 
 /// Of the violations that a sender is told.
 const MAX_VIOLATIONS: usize = 8;
@@ -71,7 +72,7 @@ impl Schema {
     /// The time it takes is bounded by a multiple of the size of `message`; one that takes longer
     /// does not meet it.
     #[must_use]
-    pub fn is_valid(&self, message: &Value) -> bool {
+    pub fn is_valid(&self, message: Node<'_>) -> bool {
         let (valid, meter) = self.check(message, USUAL_STEPS);
         if !meter.is_spent() {
             return valid;
@@ -80,7 +81,7 @@ impl Schema {
         valid && !meter.is_spent()
     }
 
-    fn check(&self, message: &Value, steps: u64) -> (bool, Meter) {
+    fn check(&self, message: Node<'_>, steps: u64) -> (bool, Meter) {
         let meter = Meter::new(steps, MAX_ERRORS);
         let valid = self.validator.is_valid(Metered::new(message, &meter));
         (valid, meter)
@@ -91,7 +92,7 @@ impl Schema {
     /// It is dearer than [`Self::is_valid`], some milliseconds at worst for a usual message and
     /// schema, and bounded in the same way. So call it only for a message that is refused.
     #[must_use]
-    pub fn explain(&self, message: &Value) -> Vec<Violation> {
+    pub fn explain(&self, message: Node<'_>) -> Vec<Violation> {
         let mut violations = self.violations(message, USUAL_STEPS);
         if !violations.is_empty() || self.is_valid(message) {
             return violations;
@@ -104,24 +105,16 @@ impl Schema {
         violations
     }
 
-    fn violations(&self, message: &Value, steps: u64) -> Vec<Violation> {
+    fn violations(&self, message: Node<'_>, steps: u64) -> Vec<Violation> {
         let meter = Meter::new(steps, MAX_ERRORS);
         let errors = self.validator.iter_errors(Metered::new(message, &meter));
         violation::collect(errors, MAX_VIOLATIONS)
     }
 }
 
-fn steps_for(message: &Value) -> u64 {
-    let mut values = 0_u64;
-    let mut rest = vec![message];
-    while let Some(value) = rest.pop() {
-        values += 1;
-        match value {
-            Value::Array(items) => rest.extend(items),
-            Value::Object(members) => rest.extend(members.values()),
-            Value::String(text) => values += text.len() as u64 / 64,
-            _ => {}
-        }
-    }
-    values.saturating_mul(STEPS_PER_VALUE).max(USUAL_STEPS)
+fn steps_for(message: Node<'_>) -> u64 {
+    let values = message.values() + message.text_bytes() / 64;
+    (values as u64)
+        .saturating_mul(STEPS_PER_VALUE)
+        .max(USUAL_STEPS)
 }

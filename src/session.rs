@@ -79,10 +79,13 @@ pub struct Arrival {
 }
 
 /// Serves a connection from its handshake to its end.
+///
+/// What happens once at its beginning or at its end is boxed, so that a session at rest has only the size of what it
+/// waits for.
 pub async fn serve<R: Receive, T: Transmit>(
     mut connection: Connection<R, T>,
     arrival: Arrival,
-    hub: &Arc<Hub>,
+    hub: Arc<Hub>,
 ) {
     let Arrival {
         asked,
@@ -90,7 +93,8 @@ pub async fn serve<R: Receive, T: Transmit>(
         address,
         place,
     } = arrival;
-    match enter::enter(&mut connection.receiver, asked, address.into(), hub).await {
+    let entered = enter::enter(&mut connection.receiver, asked, address.into(), &hub);
+    match Box::pin(entered).await {
         Ok((mut session, how)) => {
             session.place = Some(place);
             let role = session.seat.role().as_str();
@@ -98,7 +102,7 @@ pub async fn serve<R: Receive, T: Transmit>(
             let meter = hub.metrics.connect(session.seat.role(), transport);
             let transport = transport.as_str();
             info!(role, id, transport, %address, "session {how}");
-            let served = run(connection, session, &meter, hub).await;
+            let served = run(&mut connection, session, &meter, &hub).await;
             meter.ended(served.code);
             info!(
                 role,
@@ -116,7 +120,7 @@ pub async fn serve<R: Receive, T: Transmit>(
         Err(Some(close)) => {
             let transport = transport.as_str();
             info!(transport, %address, code = close.code, reason = ?close.reason, "peer refused");
-            part(connection, &close, hub).await;
+            Box::pin(part(&mut connection, &close, &hub)).await;
             drop(place);
         }
         Err(None) => {
@@ -155,8 +159,8 @@ impl Session {
     }
 
     /// Leaves the room. What is left is the place of the connection.
-    fn end(self) -> Option<Place> {
-        self.place
+    fn end(mut self: Box<Self>) -> Option<Place> {
+        self.place.take()
     }
 
     /// For how long it waits to be resumed, where it can be.
@@ -257,27 +261,27 @@ impl Over {
 
 /// Runs a session on a connection, until either ends.
 async fn run<R: Receive, T: Transmit>(
-    connection: Connection<R, T>,
-    mut session: Session,
+    connection: &mut Connection<R, T>,
+    mut session: Box<Session>,
     meter: &Meter,
     hub: &Hub,
 ) -> Served {
     let Connection {
-        mut receiver,
-        mut transmitter,
+        receiver,
+        transmitter,
         lanes,
     } = connection;
     let outbox = Arc::clone(&session.outbox);
     outbox.attach(lanes.is_some());
     let ping = Notify::new();
     let asked_away = session.ticket.as_ref().map(Ticket::asked_away);
-    let sending = send::everything(&outbox, &mut transmitter, lanes.as_ref(), &ping, meter);
+    let sending = send::everything(&outbox, transmitter, lanes.as_ref(), &ping, meter);
     let mut sending = Box::pin(sending);
     let mut receiving = receive::Loop::new(&mut session, meter);
     let over = tokio::select! {
         biased;
         () = taken(asked_away) => Over::Taken,
-        end = receiving.run(&mut receiver, &ping) => Over::End(end),
+        end = receiving.run(receiver, &ping) => Over::End(end),
         sent = &mut sending => if sent.is_err() { Over::End(End::Broken) } else { Over::Said },
         () = outbox.closing() => Over::Session,
     };
@@ -289,7 +293,7 @@ async fn run<R: Receive, T: Transmit>(
         hub.parking.park(session, window);
         served.parked = true;
         if let Some(close) = &close {
-            say_goodbye(&mut receiver, &mut transmitter, close, hub).await;
+            Box::pin(say_goodbye(receiver, transmitter, close, hub)).await;
         }
     } else {
         // The room is told before the last words are written: they may take their time, and until then the
@@ -297,20 +301,20 @@ async fn run<R: Receive, T: Transmit>(
         let _place = session.end();
         if let Some(close) = close.filter(|_| !matches!(over, Over::Said)) {
             outbox.close(close.clone());
-            let last_words = beside_discarding(&mut receiver, sending.as_mut());
-            let said = timeout(hub.patience(), last_words).await.is_ok();
+            let last_words = beside_discarding(receiver, sending.as_mut());
+            let said = Box::pin(timeout(hub.patience(), last_words)).await.is_ok();
             drop(sending);
             if !said {
-                transmitter.cut(&close).await;
+                Box::pin(transmitter.cut(&close)).await;
             }
         } else {
             drop(sending);
         }
     }
     if matches!(over, Over::End(End::Clean | End::Broken)) {
-        _ = timeout(LINGER, transmitter.hang_up()).await;
+        _ = Box::pin(timeout(LINGER, transmitter.hang_up())).await;
     }
-    _ = timeout(LINGER, receiver.discard()).await;
+    _ = Box::pin(timeout(LINGER, receiver.discard())).await;
     served.sent = outbox.ordered_sent();
     served
 }
@@ -323,13 +327,17 @@ async fn taken(asked_away: Option<Arc<Notify>>) {
 }
 
 /// Tells a peer that never got a session why.
-async fn part<R: Receive, T: Transmit>(connection: Connection<R, T>, close: &Close, hub: &Hub) {
+async fn part<R: Receive, T: Transmit>(
+    connection: &mut Connection<R, T>,
+    close: &Close,
+    hub: &Hub,
+) {
     let Connection {
-        mut receiver,
-        mut transmitter,
+        receiver,
+        transmitter,
         ..
     } = connection;
-    say_goodbye(&mut receiver, &mut transmitter, close, hub).await;
+    say_goodbye(receiver, transmitter, close, hub).await;
     _ = timeout(LINGER, receiver.discard()).await;
 }
 

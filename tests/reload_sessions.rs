@@ -175,3 +175,25 @@ async fn a_parked_session_stays_and_what_takes_a_restart_is_as_it_was() {
         client.leave().await;
     }
 }
+
+#[tokio::test]
+async fn a_live_session_is_held_to_the_new_size_of_messages() {
+    for via in EVERY_TRANSPORT {
+        let relay =
+            TestRelay::start("servers: { open: true }\nlimits: { message_bytes: 1KiB }\n").await;
+        let (mut server, mut client) = relay.pair(via, via).await;
+        let text = "x".repeat(1500);
+        relay
+            .reload("servers: { open: true }\nlimits: { message_bytes: 2KiB }\n")
+            .await
+            .expect("reloaded");
+        client.tell(&server.id, "T", json!({ "text": text })).await;
+        assert_eq!(server.expect("T").await["text"], *text);
+        relay
+            .reload("servers: { open: true }\nlimits: { message_bytes: 1KiB }\n")
+            .await
+            .expect("reloaded");
+        client.tell(&server.id, "T", json!({ "text": text })).await;
+        client.closed(1009).await;
+    }
+}

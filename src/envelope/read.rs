@@ -1,75 +1,48 @@
 //! Reading an envelope: one pass over its text, no copy of its message.
 
-use std::{borrow::Cow, collections::HashSet, fmt};
-
-use serde::{
-    Deserialize, Deserializer,
-    de::{IgnoredAny, MapAccess, Visitor},
-};
-use serde_json::value::RawValue;
+use std::{borrow::Cow, collections::HashSet};
 
 use super::{
     Address, EVERYONE, Envelope, Invalid, MAX_DEPTH, MAX_REF_BYTES, MAX_TYPE_BYTES, RELAY,
 };
-use crate::ids::is_id;
+use crate::{
+    ids::is_id,
+    json::{Fault, Scanner, SyntaxError, Tape},
+};
+
+const TOO_DEEP: &str = "`message` is nested more than 128 levels deep";
+const NO_OBJECT: &str = "`message` must be an object";
 
 impl<'a> Envelope<'a> {
-    /// Reads the text of one envelope from the peer `sender`.
-    pub fn parse(text: &'a str, sender: &str) -> Result<Self, Invalid> {
-        let members: Members<'a> = serde_json::from_str(text).map_err(|error| Invalid {
-            detail: syntax_detail(&error).into(),
+    /// Reads the text of one envelope from the peer `sender`. The values of its message are on `tape`.
+    pub fn parse(text: &'a str, sender: &str, tape: &'a mut Tape) -> Result<Self, Invalid> {
+        let members = Members::read(text, tape).map_err(|detail| Invalid {
+            detail,
             ..Invalid::default()
         })?;
-        members.check(sender)
+        members.check(sender, text, tape)
     }
 }
 
 /// Checks a message that comes without an envelope. The error is one sentence that says what to mend.
 pub fn check_message(text: &str) -> Result<(), Cow<'static, str>> {
-    let message: &RawValue = serde_json::from_str(text).map_err(|error| syntax_detail(&error))?;
-    message_fault(message.get()).map_or(Ok(()), |fault| Err(fault.into()))
+    let mut tape = Tape::default();
+    tape.read(text, MAX_DEPTH)
+        .map_err(|error| error.to_string())?;
+    message_fault(text, &tape).map_or(Ok(()), |fault| Err(fault.into()))
 }
 
-fn message_fault(message: &str) -> Option<&'static str> {
-    if !message.starts_with('{') {
-        return Some("`message` must be an object");
+/// What is wrong with a message, whatever its type is.
+fn message_fault(message: &str, tape: &Tape) -> Option<&'static str> {
+    if !message.trim_ascii_start().starts_with('{') {
+        return Some(NO_OBJECT);
     }
-    too_deep(message).then_some("`message` is nested more than 128 levels deep")
-}
-
-/// Is this JSON text nested deeper than [`MAX_DEPTH`]? It must be valid JSON already.
-fn too_deep(json: &str) -> bool {
-    // Every level needs two bytes of brackets.
-    if json.len() <= 2 * MAX_DEPTH {
-        return false;
-    }
-    let mut depth = 0_usize;
-    let mut bytes = json.bytes();
-    while let Some(byte) = bytes.next() {
-        match byte {
-            b'{' | b'[' => {
-                depth += 1;
-                if depth > MAX_DEPTH {
-                    return true;
-                }
-            }
-            b'}' | b']' => depth = depth.saturating_sub(1),
-            b'"' => loop {
-                match bytes.next() {
-                    Some(b'\\') => _ = bytes.next(),
-                    Some(b'"') | None => break,
-                    Some(_) => {}
-                }
-            },
-            _ => {}
-        }
-    }
-    false
+    (tape.fault() == Some(Fault::TooDeep)).then_some(TOO_DEEP)
 }
 
 /// Does this text count as an envelope that was sent, where a session can be resumed? What cannot be read does.
 pub fn counts(text: &str) -> bool {
-    let members: Option<Members<'_>> = serde_json::from_str(text).ok();
+    let members = Members::read(text, &mut Tape::default()).ok();
     let kind = members.and_then(|members| members.kind);
     kind_counts(kind.as_ref().and_then(Member::text))
 }
@@ -79,16 +52,6 @@ pub fn kind_counts(kind: Option<&str>) -> bool {
     !matches!(kind, Some("HELLO" | "BYE" | "LOGIN" | "RESUME" | "ACK"))
 }
 
-/// What is wrong with a text that is not JSON, without a piece of it.
-fn syntax_detail(error: &serde_json::Error) -> String {
-    let what = match error.classify() {
-        serde_json::error::Category::Eof => "the text ends before the JSON does",
-        serde_json::error::Category::Data => "an envelope is a JSON object",
-        _ => "the text is not JSON",
-    };
-    format!("{what}, at line {} column {}", error.line(), error.column())
-}
-
 /// The members of the envelope's object, not yet judged.
 #[derive(Default)]
 struct Members<'a> {
@@ -96,23 +59,86 @@ struct Members<'a> {
     kind: Option<Member<'a>>,
     from: Option<Member<'a>>,
     reference: Option<Member<'a>>,
-    message: Option<&'a RawValue>,
+    message: Option<&'a str>,
     others: HashSet<Cow<'a, str>>,
-    duplicate: Option<&'static str>,
+    twice: bool,
 }
 
 impl<'a> Members<'a> {
-    fn check(self, sender: &str) -> Result<Envelope<'a>, Invalid> {
-        match self.fault(sender) {
+    /// Reads the members of an envelope; the error is one sentence.
+    fn read(text: &'a str, tape: &mut Tape) -> Result<Self, Cow<'static, str>> {
+        tape.clear();
+        let mut scanner = Scanner::new(text);
+        let mut members = Self::default();
+        let object = scanner.peek() == Some(b'{');
+        let read = match object {
+            true => members.read_object(&mut scanner, tape),
+            false => tape.skip(&mut scanner),
+        };
+        match read.and_then(|()| scanner.end()) {
+            Err(error) => Err(error.to_string().into()),
+            Ok(()) if object => Ok(members),
+            Ok(()) => Err("an envelope is a JSON object".into()),
+        }
+    }
+
+    fn read_object(
+        &mut self,
+        scanner: &mut Scanner<'a>,
+        tape: &mut Tape,
+    ) -> Result<(), SyntaxError> {
+        scanner.expect(b'{')?;
+        if scanner.take(b'}') {
+            return Ok(());
+        }
+        loop {
+            let name = text_of(scanner)?;
+            scanner.expect(b':')?;
+            self.twice |= match name.as_ref() {
+                "to" => self.to.replace(member(scanner, tape)?).is_some(),
+                "type" => self.kind.replace(member(scanner, tape)?).is_some(),
+                "from" => self.from.replace(member(scanner, tape)?).is_some(),
+                "ref" => self.reference.replace(member(scanner, tape)?).is_some(),
+                "message" => self.read_message(scanner, tape)?,
+                _ => {
+                    tape.skip(scanner)?;
+                    !self.others.insert(name)
+                }
+            };
+            if !scanner.take(b',') {
+                return scanner.expect(b'}');
+            }
+        }
+    }
+
+    /// `true`: there was one already.
+    fn read_message(
+        &mut self,
+        scanner: &mut Scanner<'a>,
+        tape: &mut Tape,
+    ) -> Result<bool, SyntaxError> {
+        if self.message.is_some() {
+            tape.skip(scanner)?;
+            return Ok(true);
+        }
+        scanner.peek();
+        let start = scanner.at();
+        tape.value(scanner, MAX_DEPTH)?;
+        self.message = Some(&scanner.text()[start..scanner.at()]);
+        Ok(false)
+    }
+
+    fn check(self, sender: &str, text: &'a str, tape: &'a Tape) -> Result<Envelope<'a>, Invalid> {
+        match self.fault(sender, tape) {
             Some(detail) => Err(self.invalid(detail)),
-            None => self.envelope().ok_or_else(Invalid::default),
+            None => self.envelope(text, tape).ok_or_else(Invalid::default),
         }
     }
 
     /// The first rule that the members break.
-    fn fault(&self, sender: &str) -> Option<&'static str> {
-        if let Some(name) = self.duplicate {
-            return Some(name);
+    fn fault(&self, sender: &str, tape: &Tape) -> Option<&'static str> {
+        if self.twice {
+            return Some("a member of the envelope is there twice");
         }
         match self.to.as_ref().map(Member::text) {
             None => return Some("`to` is missing: say which peer the message is for"),
@@ -142,14 +168,14 @@ impl<'a> Members<'a> {
             }
             _ => {}
         }
-        match self.message.map(RawValue::get) {
+        match self.message {
             None => Some("`message` is missing: it must be an object, if only {}"),
-            Some(message) => message_fault(message),
+            Some(message) => message_fault(message, tape),
         }
     }
 
     /// The envelope, of whose members none is missing or of another kind.
-    fn envelope(self) -> Option<Envelope<'a>> {
+    fn envelope(self, text: &'a str, tape: &'a Tape) -> Option<Envelope<'a>> {
         let to = self.to?.into_text()?;
         Some(Envelope {
             to: match to.as_ref() {
@@ -158,8 +184,10 @@ impl<'a> Members<'a> {
                 _ => Address::Peer(to),
             },
             kind: self.kind?.into_text()?,
-            message: self.message?.get(),
+            message: self.message?,
             reference: self.reference.and_then(Member::into_text),
+            text,
+            tape,
         })
     }
 
@@ -177,59 +205,25 @@ impl<'a> Members<'a> {
     }
 }
 
-impl<'de> Deserialize<'de> for Members<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(MembersVisitor)
-    }
-}
-
-struct MembersVisitor;
-
-impl<'de> Visitor<'de> for MembersVisitor {
-    type Value = Members<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an envelope")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut members = Members::default();
-        while let Some(Name(name)) = map.next_key()? {
-            let twice = match name.as_ref() {
-                "to" => members.to.replace(map.next_value()?).is_some(),
-                "type" => members.kind.replace(map.next_value()?).is_some(),
-                "from" => members.from.replace(map.next_value()?).is_some(),
-                "ref" => members.reference.replace(map.next_value()?).is_some(),
-                "message" => members.message.replace(map.next_value()?).is_some(),
-                _ => {
-                    map.next_value::<IgnoredAny>()?;
-                    !members.others.insert(name)
-                }
-            };
-            if twice {
-                members.duplicate = Some("a member of the envelope is there twice");
-            }
-        }
-        Ok(members)
-    }
-}
-
-/// A member's name, borrowed where it has no escapes.
-struct Name<'a>(Cow<'a, str>);
-
-impl<'de> Deserialize<'de> for Name<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match Member::deserialize(deserializer)? {
-            Member::Text(name) => Ok(Self(name)),
-            Member::Other => Err(serde::de::Error::custom("a name is a string")),
-        }
-    }
+/// What the string says that must come next.
+fn text_of<'a>(scanner: &mut Scanner<'a>) -> Result<Cow<'a, str>, SyntaxError> {
+    let string = scanner.string()?;
+    scanner.read(string).ok_or_else(|| scanner.error())
 }
 
 /// A member that should be a string.
 enum Member<'a> {
     Text(Cow<'a, str>),
     Other,
+}
+
+/// Reads a member that should be a string.
+fn member<'a>(scanner: &mut Scanner<'a>, tape: &mut Tape) -> Result<Member<'a>, SyntaxError> {
+    if scanner.peek() == Some(b'"') {
+        return text_of(scanner).map(Member::Text);
+    }
+    tape.skip(scanner)?;
+    Ok(Member::Other)
 }
 
 impl<'a> Member<'a> {
@@ -245,59 +239,5 @@ impl<'a> Member<'a> {
             Self::Text(text) => Some(text),
             Self::Other => None,
         }
-    }
-}
-
-impl<'de> Deserialize<'de> for Member<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(MemberVisitor)
-    }
-}
-
-struct MemberVisitor;
-
-impl<'de> Visitor<'de> for MemberVisitor {
-    type Value = Member<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON value")
-    }
-
-    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
-        Ok(Member::Text(Cow::Borrowed(text)))
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-        Ok(Member::Text(Cow::Owned(text.to_owned())))
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
-        Ok(Member::Other)
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
-        Ok(Member::Other)
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
-        Ok(Member::Other)
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
-        Ok(Member::Other)
-    }
-
-    fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(Member::Other)
-    }
-
-    fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-        while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Member::Other)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Member::Other)
     }
 }

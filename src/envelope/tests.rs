@@ -1,7 +1,7 @@
 use super::*;
 
 fn parse(text: &str) -> Result<Envelope<'_>, Invalid> {
-    Envelope::parse(text, "me")
+    Envelope::parse(text, "me", Box::leak(Box::default()))
 }
 
 fn detail(text: &str) -> String {

@@ -180,10 +180,7 @@ async fn serve(
     place: Place,
 ) {
     let accepted = Instant::now();
-    let (handshake, message_bytes) = {
-        let policy = hub.policy.load();
-        (policy.timeouts.handshake, policy.limits.message_bytes)
-    };
+    let handshake = hub.policy.load().timeouts.handshake;
     let answered = tokio::select! {
         answered = timeout(handshake, shake_hands(&hub, &listener, incoming, from, place.over)) => answered,
         () = hub.stop.cancelled() => return,
@@ -195,7 +192,7 @@ async fn serve(
         Err(_) => return debug!(%from, "WebTransport handshake took too long"),
     };
     let opened = tokio::select! {
-        opened = webtransport::connection(&session, message_bytes, handshake) => opened,
+        opened = webtransport::connection(&session, &hub.message_bytes, handshake) => opened,
         () = hub.stop.cancelled() => return session.close(1001, "the relay is shutting down").await,
     };
     let Some(mut connection) = opened else {
@@ -212,7 +209,9 @@ async fn serve(
         address: from.ip().to_canonical(),
         place,
     };
-    session::serve(connection, arrival, &hub).await;
+    // A task of its own, since this one has the size of all handshakes for as long as it lives.
+    let tasks = hub.tasks.clone();
+    tasks.spawn(session::serve(connection, arrival, hub));
 }
 
 /// A session, who comes, and whether it wants everything in one order.

@@ -158,7 +158,7 @@ impl Door {
             (Some(read), Some(asked)) => {
                 let metrics = &self.front.hub.metrics;
                 metrics.handshake(Transport::WebSocket, times.accepted.elapsed());
-                self.start(stream, read, asked, from, place).await;
+                self.start(stream, read, asked, from, place);
             }
             _ => self.see_off(stream).await,
         }
@@ -177,25 +177,20 @@ impl Door {
         }
     }
 
-    async fn start<S>(
-        &self,
-        io: S,
-        read: bytes::Bytes,
-        asked: Asked,
-        from: SocketAddr,
-        place: Place,
-    ) where
+    fn start<S>(&self, io: S, read: bytes::Bytes, asked: Asked, from: SocketAddr, place: Place)
+    where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let hub = &self.front.hub;
-        let message_bytes = hub.policy.load().limits.message_bytes;
-        let connection = websocket::connection(io, read, message_bytes).await;
+        let connection = websocket::connection(io, read, Arc::clone(&hub.message_bytes));
         let arrival = Arrival {
             asked,
             transport: Transport::WebSocket,
             address: from.ip().to_canonical(),
             place,
         };
-        session::serve(connection, arrival, hub).await;
+        // A task of its own, since this one has the size of all handshakes for as long as it lives.
+        hub.tasks
+            .spawn(session::serve(connection, arrival, Arc::clone(hub)));
     }
 }

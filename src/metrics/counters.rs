@@ -2,58 +2,32 @@
 
 use std::{
     array,
-    sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
-    thread::available_parallelism,
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
     time::Duration,
 };
 
-/// More threads than this share.
-const MAX_SHARDS: usize = 64;
+use crate::sharded::Sharded;
 
-/// N numbers that only grow. Each thread adds to numbers of its own, so that rooms which are served by two cores do
-/// not wait for one cache line.
+/// N numbers that only grow. Each thread adds to numbers of its own.
 #[derive(Debug)]
-pub struct Counters<const N: usize> {
-    shards: Box<[Shard<N>]>,
-}
-
-/// Two lines, since processors fetch them in pairs.
-#[derive(Debug)]
-#[repr(align(128))]
-struct Shard<const N: usize>([AtomicU64; N]);
+pub struct Counters<const N: usize>(Sharded<[AtomicU64; N]>);
 
 impl<const N: usize> Default for Counters<N> {
     fn default() -> Self {
-        let threads = available_parallelism().map_or(1, usize::from);
-        let shards = threads.next_power_of_two().min(MAX_SHARDS);
-        let shard = |_| Shard(array::from_fn(|_| AtomicU64::new(0)));
-        Self {
-            shards: (0..shards).map(shard).collect(),
-        }
+        Self(Sharded::new(|| array::from_fn(|_| AtomicU64::new(0))))
     }
 }
 
 impl<const N: usize> Counters<N> {
     /// Adds to this thread's share.
     pub fn add(&self, index: usize, amount: u64) {
-        // The number of shards is a power of two.
-        let shard = &self.shards[thread() & (self.shards.len() - 1)];
-        shard.0[index].fetch_add(amount, Relaxed);
+        self.0.local()[index].fetch_add(amount, Relaxed);
     }
 
     /// The sums over all threads.
     pub fn sums(&self) -> [u64; N] {
-        array::from_fn(|index| self.shards.iter().map(|it| it.0[index].load(Relaxed)).sum())
+        array::from_fn(|index| self.0.iter().map(|it| it[index].load(Relaxed)).sum())
     }
-}
-
-/// A number of this thread.
-fn thread() -> usize {
-    static THREADS: AtomicUsize = AtomicUsize::new(0);
-    thread_local! {
-        static NUMBER: usize = THREADS.fetch_add(1, Relaxed);
-    }
-    NUMBER.with(|number| *number)
 }
 
 /// The upper bounds of a histogram's buckets, in nanoseconds: from a microsecond to ten seconds.

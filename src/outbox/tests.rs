@@ -383,3 +383,32 @@ fn many_peers_are_told_times_that_differ_and_grow_with_their_number() {
     assert!(few.iter().any(|after| *after != few[0]));
     assert!((0..1000).any(|_| after(10_000) > 10.0));
 }
+
+/// In chunks, over threads of which some queue what others send.
+#[test]
+fn the_total_is_kept_to_whoever_takes_of_it() {
+    const TOTAL: usize = 64 << 20;
+    let budget = budget(PLENTY, PLENTY, TOTAL);
+    let (queue, sent) = std::sync::mpsc::channel();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            let (budget, queue) = (&budget, queue.clone());
+            scope.spawn(move || {
+                while budget.admits(10_000) {
+                    budget.take(10_000);
+                    queue.send(10_000).expect("nobody has gone");
+                }
+            });
+        }
+    });
+    drop(queue);
+    let full = budget.queued();
+    // Four threads may each have seen the last place.
+    assert!(
+        (TOTAL / 100 * 99..TOTAL + 4 * 80_000).contains(&full),
+        "{full}"
+    );
+    sent.iter().for_each(|bytes| budget.give_back(bytes));
+    assert_eq!(budget.queued(), 0);
+    assert!(budget.admits(TOTAL / 100 * 99));
+}

@@ -3,6 +3,7 @@
 use crate::{
     config::{Config, MessageType, Problem, Source},
     envelope,
+    json::Tape,
     schema::{self, Schema},
 };
 
@@ -64,14 +65,15 @@ fn fault(schema: &Schema, text: &str) -> Option<String> {
     if let Err(fault) = envelope::check_message(text.trim()) {
         return Some(fault.into_owned());
     }
-    let message = match schema::parse_message(text) {
+    let mut tape = Tape::default();
+    let message = match schema::read_message(text, &mut tape) {
         Ok(message) => message,
         Err(error) => return Some(error.to_string()),
     };
-    if schema.is_valid(&message) {
+    if schema.is_valid(message) {
         return None;
     }
-    let first = schema.explain(&message).into_iter().next()?;
+    let first = schema.explain(message).into_iter().next()?;
     let path = match first.path.as_str() {
         "" => "it".to_owned(),
         path => path.to_owned(),

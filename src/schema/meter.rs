@@ -5,13 +5,15 @@
 //! view: once the [`Meter`] has run out, every array and object in the view is empty, so that the
 //! walk comes home at once.
 
-use std::{borrow::Cow, cell::Cell, ops::ControlFlow, slice};
+use std::{borrow::Cow, cell::Cell, ops::ControlFlow};
 
 use jsonschema::{
     JsonType,
     json::{Array, Json, Node, NodeIdentity, Object},
 };
-use serde_json::{Map, Number, Value, map};
+use serde_json::{Number, Value};
+
+use crate::json::{self, Kind};
 
 /// How much work is left.
 #[derive(Debug)]
@@ -46,10 +48,10 @@ pub(super) struct MeteredJson;
 impl Json for MeteredJson {
     type Node<'a> = Metered<'a>;
     type PreparedKey = String;
-    type StringBuffer = Value;
+    type StringBuffer = String;
 
-    // Both hold for the map and the tree of `serde_json` that lie under this view.
-    const KEYS_PER_LOOKUP: usize = 2;
+    // Both hold for the tape that lies under this view.
+    const KEYS_PER_LOOKUP: usize = 4;
     const ACYCLIC: bool = true;
 
     fn prepare_key(key: &str) -> String {
@@ -57,15 +59,14 @@ impl Json for MeteredJson {
     }
 
     fn with_string_node<T>(
-        buffer: &mut Value,
+        buffer: &mut String,
         string: &str,
         f: impl FnOnce(Metered<'_>) -> T,
     ) -> T {
-        *buffer = Value::String(string.to_owned());
+        string.clone_into(buffer);
         f(Metered {
-            value: buffer,
+            what: What::Name(buffer),
             meter: None,
-            is_name: true,
         })
     }
 }
@@ -73,29 +74,61 @@ impl Json for MeteredJson {
 /// A value of a message under a meter.
 #[derive(Clone, Copy)]
 pub(super) struct Metered<'a> {
-    value: &'a Value,
+    what: What<'a>,
     /// `None` only for a string that no message holds.
     meter: Option<&'a Meter>,
-    /// It is the name of a member, as `propertyNames` judges it.
-    is_name: bool,
+}
+
+#[derive(Clone, Copy)]
+enum What<'a> {
+    Value(json::Node<'a>),
+    /// The name of a member, as `propertyNames` judges it.
+    Name(&'a str),
 }
 
 impl<'a> Metered<'a> {
     /// `value`, all work on which is counted in `meter`.
-    pub(super) fn new(value: &'a Value, meter: &'a Meter) -> Self {
+    pub(super) fn new(value: json::Node<'a>, meter: &'a Meter) -> Self {
         Self::within(value, Some(meter))
     }
 
-    fn within(value: &'a Value, meter: Option<&'a Meter>) -> Self {
+    fn within(value: json::Node<'a>, meter: Option<&'a Meter>) -> Self {
         Self {
-            value,
+            what: What::Value(value),
             meter,
-            is_name: false,
         }
     }
 
     fn is_spent(&self) -> bool {
         self.meter.is_some_and(Meter::is_spent)
+    }
+
+    fn spend_on(&self, text: &str) {
+        if let Some(meter) = self.meter {
+            meter.spend(text.len() as u64 / 64);
+        }
+    }
+
+    fn kind(&self) -> Kind {
+        match self.what {
+            What::Value(value) => value.kind(),
+            What::Name(_) => Kind::String,
+        }
+    }
+
+    /// The value, if it is of this kind.
+    fn of_kind(&self, kind: Kind) -> Option<json::Node<'a>> {
+        match self.what {
+            What::Value(value) if value.kind() == kind => Some(value),
+            _ => None,
+        }
+    }
+
+    fn text(&self) -> Option<Cow<'a, str>> {
+        match self.what {
+            What::Value(value) => value.string(),
+            What::Name(name) => Some(Cow::Borrowed(name)),
+        }
     }
 }
 
@@ -108,63 +141,101 @@ pub(super) fn was_found_in_time(stand_in: &Value) -> bool {
 impl<'a> Node<'a, MeteredJson> for Metered<'a> {
     type Object = MeteredObject<'a>;
     type Array = MeteredArray<'a>;
-    type Number = &'a Number;
+    type Number = Number;
 
     fn as_object(&self) -> Option<MeteredObject<'a>> {
-        self.value.as_object().map(|members| MeteredObject {
-            members,
+        let object = self.of_kind(Kind::Object)?;
+        Some(MeteredObject {
+            object,
             meter: self.meter,
         })
     }
 
     fn as_array(&self) -> Option<MeteredArray<'a>> {
-        self.value.as_array().map(|items| MeteredArray {
-            items,
+        let array = self.of_kind(Kind::Array)?;
+        Some(MeteredArray {
+            array,
             meter: self.meter,
         })
     }
 
     fn as_string(&self) -> Option<Cow<'a, str>> {
-        let text = self.value.as_str()?;
-        if let Some(meter) = self.meter {
-            meter.spend(text.len() as u64 / 64);
+        if self.is_spent() {
+            return self.is_string().then_some(Cow::Borrowed(""));
         }
-        Some(Cow::Borrowed(if self.is_spent() { "" } else { text }))
+        let text = self.text()?;
+        self.spend_on(&text);
+        Some(if self.is_spent() {
+            Cow::Borrowed("")
+        } else {
+            text
+        })
     }
 
-    fn as_number(&self) -> Option<&'a Number> {
-        self.value.as_number()
+    fn as_number(&self) -> Option<Number> {
+        self.of_kind(Kind::Number)?.number()
     }
 
     fn as_boolean(&self) -> Option<bool> {
-        self.value.as_bool()
+        match self.kind() {
+            Kind::True => Some(true),
+            Kind::False => Some(false),
+            _ => None,
+        }
     }
 
     fn is_null(&self) -> bool {
-        self.value.is_null()
+        self.kind() == Kind::Null
+    }
+
+    fn is_number(&self) -> bool {
+        self.kind() == Kind::Number
     }
 
     fn json_type(&self) -> JsonType {
-        match self.value {
-            Value::Null => JsonType::Null,
-            Value::Bool(_) => JsonType::Boolean,
-            Value::Number(_) => JsonType::Number,
-            Value::String(_) => JsonType::String,
-            Value::Array(_) => JsonType::Array,
-            Value::Object(_) => JsonType::Object,
+        match self.kind() {
+            Kind::Null => JsonType::Null,
+            Kind::True | Kind::False => JsonType::Boolean,
+            Kind::Number => JsonType::Number,
+            Kind::String => JsonType::String,
+            Kind::Array => JsonType::Array,
+            Kind::Object => JsonType::Object,
         }
     }
 
     fn string_length(&self) -> Option<u64> {
-        self.value.string_length()
+        self.text().map(|text| text.chars().count() as u64)
     }
 
     fn string_length_within(&self, min: u64, max: u64) -> Option<bool> {
-        self.value.string_length_within(min, max)
+        let raw = match self.what {
+            What::Value(value) => value.raw_string()?,
+            What::Name(name) => name,
+        };
+        // A character is at most twelve bytes where it is escaped, and at least one.
+        let bytes = raw.len() as u64;
+        if bytes <= max && bytes / 12 >= min {
+            return Some(true);
+        }
+        self.string_length()
+            .map(|length| (min..=max).contains(&length))
     }
 
     fn equals_value(&self, expected: &Value) -> bool {
-        self.value.equals_value(expected)
+        match expected {
+            Value::Null => self.is_null(),
+            Value::Bool(expected) => self.as_boolean() == Some(*expected),
+            Value::String(expected) => self.text().is_some_and(|text| text == *expected),
+            Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+                let like = match expected {
+                    Value::Number(_) => Kind::Number,
+                    Value::Array(_) => Kind::Array,
+                    _ => Kind::Object,
+                };
+                let value = self.of_kind(like);
+                value.is_some_and(|value| (&value.to_value()).equals_value(expected))
+            }
+        }
     }
 
     /// What an error holds of the value: only whether the meter still ran, and the name of a
@@ -174,21 +245,25 @@ impl<'a> Node<'a, MeteredJson> for Metered<'a> {
         if let Some(meter) = self.meter {
             meter.errors.set(meter.errors.get().saturating_sub(1));
         }
-        Cow::Owned(match (spent, self.is_name) {
+        Cow::Owned(match (spent, self.what) {
             (true, _) => Value::Null,
-            (false, true) => self.value.clone(),
-            (false, false) => Value::Bool(true),
+            (false, What::Name(name)) => Value::String(name.to_owned()),
+            (false, What::Value(_)) => Value::Bool(true),
         })
     }
 
     fn identity(&self) -> Option<NodeIdentity> {
-        Some(NodeIdentity::new(std::ptr::from_ref(self.value) as usize))
+        match self.what {
+            // All values of one check are on one tape.
+            What::Value(value) => Some(NodeIdentity::tagged(0, value.index())),
+            What::Name(name) => Some(NodeIdentity::new(name.as_ptr() as usize)),
+        }
     }
 }
 
 /// An object under a meter.
 pub(super) struct MeteredObject<'a> {
-    members: &'a Map<String, Value>,
+    object: json::Node<'a>,
     meter: Option<&'a Meter>,
 }
 
@@ -198,33 +273,31 @@ impl<'a> Object<'a, MeteredJson> for MeteredObject<'a> {
     type MembersIter = Members<'a>;
 
     fn len(&self) -> usize {
-        self.members.len()
+        self.object.len()
     }
 
     fn get(&self, key: &String) -> Option<Metered<'a>> {
         step(self.meter)?;
-        let value = self.members.get(key)?;
+        let value = self.object.get(key)?;
         Some(Metered::within(value, self.meter))
     }
 
     fn members(&self) -> Members<'a> {
         Members {
-            inner: self.members.iter(),
+            inner: self.object.members(),
             meter: self.meter,
         }
     }
 
     fn try_for_each_name_node<B>(
         &self,
-        buffer: &mut Value,
+        _: &mut String,
         mut f: impl FnMut(Metered<'_>) -> ControlFlow<B>,
     ) -> ControlFlow<B> {
         for (name, _) in self.members() {
-            *buffer = Value::String(name.to_owned());
             f(Metered {
-                value: buffer,
+                what: What::Name(name),
                 meter: self.meter,
-                is_name: true,
             })?;
         }
         ControlFlow::Continue(())
@@ -233,7 +306,7 @@ impl<'a> Object<'a, MeteredJson> for MeteredObject<'a> {
 
 /// The members of an object, until the meter has run out.
 pub(super) struct Members<'a> {
-    inner: map::Iter<'a>,
+    inner: json::Members<'a>,
     meter: Option<&'a Meter>,
 }
 
@@ -249,7 +322,7 @@ impl<'a> Iterator for Members<'a> {
 
 /// An array under a meter.
 pub(super) struct MeteredArray<'a> {
-    items: &'a [Value],
+    array: json::Node<'a>,
     meter: Option<&'a Meter>,
 }
 
@@ -258,24 +331,25 @@ impl<'a> Array<'a, MeteredJson> for MeteredArray<'a> {
     type ElementsIter = Elements<'a>;
 
     fn len(&self) -> usize {
-        self.items.len()
+        self.array.len()
     }
 
     fn elements(&self) -> Elements<'a> {
         Elements {
-            inner: self.items.iter(),
+            inner: self.array.items(),
             meter: self.meter,
         }
     }
 
     fn is_unique(&self) -> bool {
-        self.items.is_unique()
+        let items: Vec<Value> = self.array.items().map(json::Node::to_value).collect();
+        items.as_slice().is_unique()
     }
 }
 
 /// The items of an array, until the meter has run out.
 pub(super) struct Elements<'a> {
-    inner: slice::Iter<'a, Value>,
+    inner: json::Items<'a>,
     meter: Option<&'a Meter>,
 }
 

@@ -13,6 +13,7 @@ use crate::{
     envelope::{Address, Envelope, ResumeOffer, Text},
     hub::Hub,
     ids::PeerId,
+    json::Tape,
     metrics::Resumed,
     outbox::{Close, Outbox},
     parking::{Claim, Ticket, Unclaimed},
@@ -27,7 +28,7 @@ pub async fn enter<R: Receive>(
     asked: Asked,
     address: AddressKey,
     hub: &Arc<Hub>,
-) -> Result<(Session, &'static str), Option<Close>> {
+) -> Result<(Box<Session>, &'static str), Option<Close>> {
     let entered = match asked.path {
         Path::Resume => {
             let back = come_back(receiver, hub).await;
@@ -60,7 +61,7 @@ enum Enter {
 }
 
 /// Begins a new session.
-fn begin(hub: &Arc<Hub>, enter: Enter, resume: bool) -> Result<Session, Close> {
+fn begin(hub: &Arc<Hub>, enter: Enter, resume: bool) -> Result<Box<Session>, Close> {
     let policy = hub.policy.load();
     let resume = policy.resume.filter(|_| resume);
     let (ticket, offer) = match resume {
@@ -95,7 +96,7 @@ fn begin(hub: &Arc<Hub>, enter: Enter, resume: bool) -> Result<Session, Close> {
             (room, Some(client), true)
         }
     };
-    Ok(Session {
+    Ok(Box::new(Session {
         hub: Arc::clone(hub),
         seat: Seat {
             hub: Arc::clone(hub),
@@ -109,7 +110,7 @@ fn begin(hub: &Arc<Hub>, enter: Enter, resume: bool) -> Result<Session, Close> {
         untold: None,
         ticket,
         place: None,
-    })
+    }))
 }
 
 /// Why a peer did not get its session back.
@@ -146,16 +147,19 @@ impl From<Unclaimed> for NotBack {
 }
 
 /// Waits for a RESUME, the first envelope on `/resume`, and finds the session that it stands for.
-async fn come_back<R: Receive>(receiver: &mut R, hub: &Hub) -> Result<(Session, Resumed), NotBack> {
+async fn come_back<R: Receive>(
+    receiver: &mut R,
+    hub: &Hub,
+) -> Result<(Box<Session>, Resumed), NotBack> {
     let text = first_in_time(receiver, hub, "no RESUME came in time").await;
     let text = text.map_err(NotBack::NoResume)?;
-    let resume = command(&text, "RESUME").and_then(Resume::read);
+    let resume = command(&text, "RESUME", Resume::read);
     let Some(Resume { token, received }) = resume else {
         let close = Close::new(4401, "the first envelope must be a RESUME");
         return Err(NotBack::NoResume(Some(close)));
     };
     let (mut session, how) = match hub.parking.claim(&token, received)? {
-        Claim::Parked(session) => (*session, Resumed::Parked),
+        Claim::Parked(session) => (session, Resumed::Parked),
         Claim::Connected(given) => {
             let session = given.await.map_err(|_| Unclaimed::Ended)?;
             (session, Resumed::TakenOver)
@@ -206,7 +210,7 @@ async fn log_in<R: Receive>(
     hub: &Hub,
 ) -> Result<ServerId, Option<Close>> {
     let text = first_in_time(receiver, hub, "no LOGIN came in time").await?;
-    let credentials = command(&text, "LOGIN").and_then(Credentials::from_login);
+    let credentials = command(&text, "LOGIN", Credentials::from_login);
     let Some(credentials) = credentials else {
         return Err(Some(Close::new(4401, "the first envelope must be a LOGIN")));
     };
@@ -253,9 +257,11 @@ async fn first_envelope<R: Receive>(receiver: &mut R) -> Result<Text, End> {
     }
 }
 
-/// The message of an envelope of this type to the relay; a peer that is not in yet has no id that `from` could be.
-fn command<'a>(text: &'a str, kind: &str) -> Option<&'a str> {
-    let envelope = Envelope::parse(text, "").ok()?;
+/// What the message says of an envelope of this type to the relay; a peer that is not in yet has no id that `from`
+/// could be.
+fn command<T>(text: &str, kind: &str, read: impl FnOnce(&str) -> Option<T>) -> Option<T> {
+    let mut tape = Tape::default();
+    let envelope = Envelope::parse(text, "", &mut tape).ok()?;
     let meant = envelope.to == Address::Relay && envelope.kind == kind;
-    meant.then_some(envelope.message)
+    meant.then_some(envelope.message).and_then(read)
 }

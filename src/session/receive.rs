@@ -1,6 +1,6 @@
 //! The receive loop: what comes is read, held to its rate, handed on, counted, and its silence watched.
 
-use std::{pin::pin, time::Duration};
+use std::{cell::RefCell, pin::pin, time::Duration};
 
 use tokio::{
     sync::Notify,
@@ -15,6 +15,7 @@ use super::{
 use crate::{
     config::OnExcess,
     envelope::{self, Envelope},
+    json::Tape,
     metrics::Meter,
     outbox::{Close, Refused},
     transport::{End, Receive, Received},
@@ -117,12 +118,16 @@ impl<'a> Loop<'a> {
         let came = Instant::now();
         self.vigil.envelope(came);
         self.meter.received(text.len());
-        let read = Envelope::parse(text, self.session.seat.id());
-        let outcome = match self.within_rate().await? {
-            true => self.session.handle(&read, came),
-            false => self.session.too_many(&read),
-        };
-        self.take_in(text.len(), ordered && envelope::kind_counts(kind(&read)));
+        let within_rate = self.within_rate(came).await?;
+        let (outcome, counts) = with_tape(|tape| {
+            let read = Envelope::parse(text, self.session.seat.id(), tape);
+            let outcome = match within_rate {
+                true => self.session.handle(&read, came),
+                false => self.session.too_many(&read),
+            };
+            (outcome, envelope::kind_counts(kind(&read)))
+        });
+        self.take_in(text.len(), ordered && counts);
         match outcome {
             Outcome::Done => Ok(()),
             Outcome::Close(close) => Err(close),
@@ -156,14 +161,15 @@ impl<'a> Loop<'a> {
     }
 
     /// Holds the peer to its rate. `false`: this envelope is over it.
-    async fn within_rate(&mut self) -> Result<bool, Close> {
+    async fn within_rate(&mut self, came: Instant) -> Result<bool, Close> {
         if !self.session.limited {
             return Ok(true);
         }
+        let mut now = came;
         loop {
             let rate = self.session.hub.policy.load().limits.messages_per_second;
             let Some(rate) = rate else { return Ok(true) };
-            let Err(wait) = self.session.bucket.take(rate, Instant::now()) else {
+            let Err(wait) = self.session.bucket.take(rate, now) else {
                 return Ok(true);
             };
             match rate.on_excess {
@@ -172,8 +178,10 @@ impl<'a> Loop<'a> {
                     return Err(Close::new(4429, "too many messages").spread(1));
                 }
                 OnExcess::Wait => {
-                    sleep(wait).await;
-                    self.vigil.forgive(Instant::now());
+                    // Boxed, as all that is waited for seldom: a session at rest has its size else.
+                    Box::pin(sleep(wait)).await;
+                    now = Instant::now();
+                    self.vigil.forgive(now);
                 }
             }
         }
@@ -190,7 +198,7 @@ impl<'a> Loop<'a> {
         // Whoever is being closed is told that instead.
         if outbox.notify(error.clone()) == Err(Refused::Full) {
             let patience = self.session.hub.policy.load().timeouts.pong;
-            timeout(patience, outbox.notify_when_free(error))
+            Box::pin(timeout(patience, outbox.notify_when_free(error)))
                 .await
                 .map_err(|_| Close::new(4508, "too slow: the outbound queue is full"))
                 .map(drop)?;
@@ -199,6 +207,14 @@ impl<'a> Loop<'a> {
         self.session.untold = None;
         Ok(())
     }
+}
+
+/// Lends out this thread's tape: what one message needs, the next one uses again.
+fn with_tape<T>(read: impl FnOnce(&mut Tape) -> T) -> T {
+    thread_local! {
+        static TAPE: RefCell<Tape> = RefCell::default();
+    }
+    TAPE.with_borrow_mut(read)
 }
 
 impl Unacknowledged {

@@ -27,19 +27,18 @@ pub async fn everything<T: Transmit>(
     ping: &Notify,
     meter: &Meter,
 ) -> io::Result<()> {
-    let beside = async {
-        if let Some(lanes) = lanes {
-            join(
-                independent(outbox, lanes, meter),
-                datagrams(outbox, lanes, meter),
-            )
-            .await;
-        }
-        std::future::pending().await
+    let in_order = ordered(outbox, transmitter, ping, meter);
+    let Some(lanes) = lanes else {
+        return in_order.await;
     };
+    // Boxed, so that a session without lanes does not have their size.
+    let beside = Box::pin(join(
+        independent(outbox, lanes, meter),
+        datagrams(outbox, lanes, meter),
+    ));
     tokio::select! {
-        sent = ordered(outbox, transmitter, ping, meter) => sent,
-        never = beside => never,
+        sent = in_order => sent,
+        _ = beside => Err(io::ErrorKind::BrokenPipe.into()),
     }
 }
 

@@ -1,66 +1,55 @@
 //! WebSocket (RFC 6455): one text message per envelope.
+//!
+//! An idle connection has no buffer of its own: bytes are read into one that all connections of a thread share, and
+//! written out of one.
+
+mod frame;
 
 use std::{
+    cell::RefCell,
     io,
     pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
+    sync::{Arc, atomic::AtomicUsize},
     task::{Context, Poll, ready},
-    time::Duration,
 };
 
-use bytes::Bytes;
-use futures_util::{SinkExt, Stream};
+use bytes::{Bytes, BytesMut};
 use parking_lot::Mutex;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     time::Instant,
 };
-use tokio_tungstenite::{
-    WebSocketStream,
-    tungstenite::{
-        self, Message,
-        error::CapacityError,
-        protocol::{CloseFrame, Role, WebSocketConfig, frame::coding::CloseCode},
-    },
-};
 
-use super::{Connection, End, Receive, Received, Transmit, broken};
+use self::frame::{Decoder, Frame};
+use super::{Connection, End, Receive, Received, Transmit};
 use crate::{envelope::Text, outbox::Close};
 
-/// What an idle peer's read buffer costs; larger messages borrow more for as long as they last.
-const READ_BUFFER: usize = 4 * 1024;
-/// What is gathered before it is written without a flush.
-const WRITE_BUFFER: usize = 16 * 1024;
+/// What is read at once.
+const READ_BUFFER: usize = 64 * 1024;
+/// What the buffer keeps that batches are written out of.
+const KEPT_TO_WRITE: usize = 128 * 1024;
 
 /// Takes over a byte stream whose upgrade is answered. `read` is what came behind the request already.
-pub async fn connection<S>(
+pub fn connection<S>(
     io: S,
     read: Bytes,
-    message_bytes: usize,
+    message_bytes: Arc<AtomicUsize>,
 ) -> Connection<Receiver<S>, Sender<S>>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
-    let config = WebSocketConfig::default()
-        .read_buffer_size(READ_BUFFER)
-        .write_buffer_size(WRITE_BUFFER)
-        .max_message_size(Some(message_bytes))
-        .max_frame_size(Some(message_bytes));
-    let heard = Heard::default();
-    let io = Watched {
+    let socket = Arc::new(Mutex::new(Socket {
         io,
-        heard: heard.clone(),
-    };
-    let socket =
-        WebSocketStream::from_partially_read(io, read.into(), Role::Server, Some(config)).await;
-    let socket = Arc::new(Mutex::new(socket));
+        out: Vec::new(),
+        written: 0,
+        pong: None,
+    }));
     Connection {
         receiver: Receiver {
             socket: Arc::clone(&socket),
-            heard,
+            buffer: BytesMut::from(read),
+            decoder: Decoder::new(message_bytes),
+            heard: Instant::now(),
         },
         transmitter: Sender { socket },
         lanes: None,
@@ -68,13 +57,165 @@ where
 }
 
 /// Both halves are driven by one task; the lock is never waited for.
-type Shared<S> = Arc<Mutex<WebSocketStream<Watched<S>>>>;
+type Shared<S> = Arc<Mutex<Socket<S>>>;
+
+/// The byte stream, and what is still to be written to it.
+#[derive(Debug)]
+struct Socket<S> {
+    io: S,
+    /// Whole frames, of which the beginning may be written.
+    out: Vec<u8>,
+    written: usize,
+    /// The answer to the latest Ping, which is the only one that has to be answered (RFC 6455, 5.5.3).
+    pong: Option<Bytes>,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Socket<S> {
+    /// Reads what has come into the buffer of this thread, and puts it behind `buffer`.
+    fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut BytesMut,
+    ) -> Poll<io::Result<usize>> {
+        thread_local! {
+            static READ: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_BUFFER]);
+        }
+        READ.with_borrow_mut(|bytes| {
+            let mut read = ReadBuf::new(bytes);
+            ready!(Pin::new(&mut self.io).poll_read(cx, &mut read))?;
+            buffer.extend_from_slice(read.filled());
+            Poll::Ready(Ok(read.filled().len()))
+        })
+    }
+
+    /// Writes all that waits, and flushes.
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            while self.written < self.out.len() {
+                let left = &self.out[self.written..];
+                self.written += ready!(poll_write(&mut self.io, cx, left))?;
+            }
+            self.written = 0;
+            // An idle peer costs no buffer.
+            self.out = Vec::new();
+            match self.pong.take() {
+                Some(payload) => frame::put_pong(&mut self.out, &payload),
+                None => return Pin::new(&mut self.io).poll_flush(cx),
+            }
+        }
+    }
+
+    /// Writes as much of these frames as the system takes now, and keeps the rest.
+    fn start_write(&mut self, cx: &mut Context<'_>, frames: &[u8]) -> io::Result<()> {
+        let mut left = frames;
+        while self.out.is_empty() && !left.is_empty() {
+            match poll_write(&mut self.io, cx, left)? {
+                Poll::Ready(written) => left = &left[written..],
+                Poll::Pending => break,
+            }
+        }
+        self.out.extend_from_slice(left);
+        Ok(())
+    }
+}
+
+fn poll_write<S: AsyncWrite + Unpin>(
+    io: &mut S,
+    cx: &mut Context<'_>,
+    bytes: &[u8],
+) -> Poll<io::Result<usize>> {
+    match ready!(Pin::new(io).poll_write(cx, bytes)) {
+        Ok(0) => Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+        written => Poll::Ready(written),
+    }
+}
 
 /// The receive half.
 #[derive(Debug)]
 pub struct Receiver<S> {
     socket: Shared<S>,
-    heard: Heard,
+    /// What came and is no whole message yet.
+    buffer: BytesMut,
+    decoder: Decoder,
+    /// When bytes last came: a large message on a slow line is a sign of life before it is complete.
+    heard: Instant,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Receiver<S> {
+    /// Waits for more bytes; `false`: the connection is gone. What has to be written meanwhile is.
+    async fn more(&mut self) -> bool {
+        if self.buffer.is_empty() {
+            self.buffer = BytesMut::new();
+        }
+        let read = std::future::poll_fn(|cx| {
+            let mut socket = self.socket.lock();
+            if socket.pong.is_some() && socket.poll_flush(cx)?.is_pending() {
+                // The send loop may be at rest. This task comes here again once more can be written.
+            }
+            socket.poll_read(cx, &mut self.buffer)
+        });
+        let came = matches!(read.await, Ok(read) if read > 0);
+        if came {
+            self.heard = Instant::now();
+        }
+        came
+    }
+
+    fn take(&self, frame: Frame) -> Received {
+        match frame {
+            Frame::Text(text) => Received::Envelope {
+                text,
+                ordered: true,
+            },
+            Frame::Ping(payload) => {
+                self.socket.lock().pong = Some(payload);
+                Received::Alive
+            }
+            Frame::Pong => Received::Alive,
+            Frame::Close(code) => {
+                frame::put_close(&mut self.socket.lock().out, code, "");
+                Received::End(end_of(code))
+            }
+        }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Receive for Receiver<S> {
+    async fn receive(&mut self) -> Received {
+        loop {
+            match self.decoder.next(&mut self.buffer) {
+                Ok(Some(frame)) => return self.take(frame),
+                Ok(None) => {}
+                Err(close) => return Received::End(End::Violation(close)),
+            }
+            if !self.more().await {
+                return Received::End(End::Broken);
+            }
+        }
+    }
+
+    fn heard(&self) -> Option<Instant> {
+        Some(self.heard)
+    }
+
+    fn open_lanes(&mut self) {}
+
+    async fn discard(&mut self) {
+        loop {
+            self.buffer.clear();
+            if !self.more().await {
+                return;
+            }
+        }
+    }
+}
+
+/// Is a Close of the peer its leaving, or a break?
+fn end_of(code: Option<u16>) -> End {
+    match code {
+        None | Some(1000 | 1001) => End::Clean,
+        Some(_) => End::Broken,
+    }
 }
 
 /// The send half.
@@ -83,130 +224,54 @@ pub struct Sender<S> {
     socket: Shared<S>,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin + Send> Receiver<S> {
-    async fn message(&mut self) -> Option<tungstenite::Result<Message>> {
-        std::future::poll_fn(|cx| Pin::new(&mut *self.socket.lock()).poll_next(cx)).await
-    }
-}
-
-impl<S: AsyncRead + AsyncWrite + Unpin + Send> Receive for Receiver<S> {
-    async fn receive(&mut self) -> Received {
-        match self.message().await {
-            Some(Ok(Message::Text(text))) => Received::Envelope {
-                text,
-                ordered: true,
-            },
-            Some(Ok(Message::Binary(_))) => {
-                violation(1003, "binary message: send each envelope as a text message")
-            }
-            Some(Ok(Message::Close(frame))) => Received::End(end_of(frame.as_ref())),
-            Some(Ok(_)) => Received::Alive,
-            Some(Err(error)) => Received::End(end_by(&error)),
-            None => Received::End(End::Broken),
-        }
-    }
-
-    fn heard(&self) -> Option<Instant> {
-        Some(self.heard.last())
-    }
-
-    fn open_lanes(&mut self) {}
-
-    async fn discard(&mut self) {
-        while let Some(Ok(_)) = self.message().await {}
-        // After a violation no message is read any more, but bytes still come.
-        let mut scratch = [0; 4096];
-        loop {
-            let read = std::future::poll_fn(|cx| {
-                let mut buffer = ReadBuf::new(&mut scratch);
-                let mut socket = self.socket.lock();
-                ready!(Pin::new(socket.get_mut()).poll_read(cx, &mut buffer))?;
-                Poll::Ready(io::Result::Ok(buffer.filled().len()))
-            });
-            match read.await {
-                Ok(0) | Err(_) => return,
-                Ok(_) => {}
-            }
-        }
-    }
-}
-
-fn violation(code: u16, reason: &'static str) -> Received {
-    Received::End(End::Violation(Close::new(code, reason)))
-}
-
-/// Is a Close of the peer its leaving, or a break?
-fn end_of(frame: Option<&CloseFrame>) -> End {
-    match frame.map(|frame| u16::from(frame.code)) {
-        None | Some(1000 | 1001 | 1005) => End::Clean,
-        Some(_) => End::Broken,
-    }
-}
-
-fn end_by(error: &tungstenite::Error) -> End {
-    let close = match error {
-        tungstenite::Error::Capacity(CapacityError::MessageTooLong { max_size, .. }) => {
-            Close::new(1009, format!("a message may have at most {max_size} bytes"))
-        }
-        tungstenite::Error::Capacity(_) => Close::new(1009, "the message is too big"),
-        tungstenite::Error::Utf8(_) => Close::new(1007, "a text message that is not UTF-8"),
-        tungstenite::Error::Protocol(
-            tungstenite::error::ProtocolError::ResetWithoutClosingHandshake,
-        ) => return End::Broken,
-        tungstenite::Error::Protocol(error) => Close::new(1002, error.to_string()),
-        _ => return End::Broken,
-    };
-    End::Violation(close)
-}
-
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Sender<S> {
-    /// Gives a message to the socket's buffer, which is written when it is full.
-    async fn feed(&mut self, message: Message) -> io::Result<()> {
-        let mut message = Some(message);
+    /// Writes frames, and flushes. Whole ones are left where it is given up in the middle.
+    async fn write(&mut self, put: impl FnOnce(&mut Vec<u8>)) -> io::Result<()> {
+        thread_local! {
+            static FRAMES: RefCell<Vec<u8>> = RefCell::default();
+        }
+        let mut put = Some(put);
         std::future::poll_fn(|cx| {
             let mut socket = self.socket.lock();
-            ready!(socket.poll_ready_unpin(cx))?;
-            match message.take() {
-                Some(message) => Poll::Ready(socket.start_send_unpin(message)),
-                None => Poll::Ready(Ok(())),
+            if let Some(put) = put.take() {
+                FRAMES.with_borrow_mut(|frames| {
+                    put(frames);
+                    let started = socket.start_write(cx, frames);
+                    frames.clear();
+                    frames.shrink_to(KEPT_TO_WRITE);
+                    started
+                })?;
             }
+            socket.poll_flush(cx)
         })
         .await
-        .map_err(broken)
-    }
-
-    async fn flush(&mut self) -> io::Result<()> {
-        std::future::poll_fn(|cx| self.socket.lock().poll_flush_unpin(cx))
-            .await
-            .map_err(broken)
     }
 
     async fn shut_down(&mut self) -> io::Result<()> {
-        std::future::poll_fn(|cx| Pin::new(self.socket.lock().get_mut()).poll_shutdown(cx)).await
+        std::future::poll_fn(|cx| Pin::new(&mut self.socket.lock().io).poll_shutdown(cx)).await
     }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Transmit for Sender<S> {
     async fn send(&mut self, batch: &[Text]) -> io::Result<()> {
-        for text in batch {
-            self.feed(Message::Text(text.clone())).await?;
-        }
-        self.flush().await
+        self.write(|frames| {
+            for text in batch {
+                frame::put_text(frames, text);
+            }
+        })
+        .await
     }
 
     async fn ping(&mut self) -> io::Result<()> {
-        self.feed(Message::Ping(Bytes::new())).await?;
-        self.flush().await
+        self.write(frame::put_ping).await
     }
 
     async fn goodbye(&mut self, bye: Text, close: &Close) -> io::Result<()> {
-        self.feed(Message::Text(bye)).await?;
-        self.feed(Message::Close(Some(CloseFrame {
-            code: CloseCode::from(close.code),
-            reason: close.reason.as_ref().into(),
-        })))
+        self.write(|frames| {
+            frame::put_text(frames, &bye);
+            frame::put_close(frames, Some(close.code), &close.reason);
+        })
         .await?;
-        self.flush().await?;
         self.shut_down().await
     }
 
@@ -215,77 +280,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Transmit for Sender<S> {
     }
 
     async fn hang_up(&mut self) -> io::Result<()> {
-        // The flush writes the answer to the peer's Close.
-        let flushed = self.flush().await;
+        // The answer to the peer's Close is waiting.
+        let flushed = self.write(|_| {}).await;
         self.shut_down().await.and(flushed)
-    }
-}
-
-/// When bytes last came, in milliseconds since it was made. Shared by a socket and its receive half.
-#[derive(Debug, Clone)]
-struct Heard {
-    start: Instant,
-    last: Arc<AtomicU64>,
-}
-
-impl Default for Heard {
-    fn default() -> Self {
-        Self {
-            start: Instant::now(),
-            last: Arc::default(),
-        }
-    }
-}
-
-impl Heard {
-    fn now(&self) {
-        let elapsed = self.start.elapsed().as_millis();
-        self.last
-            .store(elapsed.try_into().unwrap_or(u64::MAX), Relaxed);
-    }
-
-    fn last(&self) -> Instant {
-        self.start + Duration::from_millis(self.last.load(Relaxed))
-    }
-}
-
-/// A byte stream that notes when bytes came: a large message on a slow line is a sign of life before it is
-/// complete.
-#[derive(Debug)]
-struct Watched<S> {
-    io: S,
-    heard: Heard,
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        ready!(Pin::new(&mut self.io).poll_read(cx, buffer))?;
-        if buffer.filled().len() > before {
-            self.heard.now();
-        }
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(cx, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_shutdown(cx)
     }
 }

@@ -2,7 +2,14 @@
 
 pub mod session;
 
-use std::{io, sync::Arc, time::Duration};
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
@@ -21,7 +28,7 @@ const CHUNK: usize = 16 * 1024;
 /// Waits for the session stream, which the peer opens at once.
 pub async fn connection(
     session: &Arc<Session>,
-    message_bytes: usize,
+    message_bytes: &Arc<AtomicUsize>,
     within: Duration,
 ) -> Option<Connection<Receiver, Sender>> {
     let (send, receive) = match timeout(within, session.accept_bi()).await {
@@ -49,7 +56,7 @@ pub async fn connection(
             lanes_open: false,
             incoming: FuturesUnordered::new(),
             kept: Vec::new(),
-            message_bytes,
+            message_bytes: Arc::clone(message_bytes),
             within,
         },
     })
@@ -70,7 +77,7 @@ pub struct Receiver {
     incoming: FuturesUnordered<BoxFuture<'static, Incoming>>,
     /// Streams of HTTP/3 itself, which must not be closed.
     kept: Vec<RecvStream>,
-    message_bytes: usize,
+    message_bytes: Arc<AtomicUsize>,
     within: Duration,
 }
 
@@ -84,12 +91,13 @@ enum Incoming {
 impl Receiver {
     /// The next line that has come whole. Empty ones are passed over.
     fn line(&mut self) -> Option<Received> {
+        let most = self.message_bytes.load(Relaxed);
         while let Some(at) = memchr::memchr(b'\n', &self.buffer[self.searched..]) {
             let line = self.buffer.split_to(self.searched + at + 1);
             self.searched = 0;
             let line = &line[..line.len() - 1];
-            if line.len() > self.message_bytes {
-                return Some(too_big(self.message_bytes));
+            if line.len() > most {
+                return Some(too_big(most));
             }
             if !line.trim_ascii().is_empty() {
                 return Some(envelope(Bytes::copy_from_slice(line), true));
@@ -100,13 +108,14 @@ impl Receiver {
             // An idle peer costs no buffer.
             self.buffer = BytesMut::new();
         }
-        (self.searched > self.message_bytes).then(|| too_big(self.message_bytes))
+        (self.searched > most).then(|| too_big(most))
     }
 
     /// Waits for whatever comes next on any lane; `None`: something came that is not yet an envelope.
     async fn wait(&mut self) -> Option<Received> {
         let lanes = self.lanes_open;
         let room = self.incoming.len() < MAX_INCOMING_STREAMS;
+        let most = self.message_bytes.load(Relaxed);
         tokio::select! {
             chunk = self.stream.read_chunk(CHUNK, true) => self.take(chunk),
             end = &mut self.ended => Some(self.end(end)),
@@ -123,15 +132,13 @@ impl Receiver {
             // That a connection is gone is seen on the session stream alone, behind what has come on it.
             Ok(stream) = self.session.connection.accept_uni(), if lanes && room => {
                 let session = Arc::clone(&self.session);
-                let (message_bytes, within) = (self.message_bytes, self.within);
+                let (message_bytes, within) = (self.message_bytes.load(Relaxed), self.within);
                 self.incoming.push(Box::pin(read(session, stream, message_bytes, within)));
                 None
             }
             Ok(datagram) = self.session.connection.read_datagram(), if lanes => {
                 match self.session.payload(datagram) {
-                    Some(payload) if payload.len() > self.message_bytes => {
-                        Some(too_big(self.message_bytes))
-                    }
+                    Some(payload) if payload.len() > most => Some(too_big(most)),
                     payload => payload.map(|payload| envelope(payload, false)),
                 }
             }

@@ -47,16 +47,16 @@ fn nested(levels: usize, innermost: Value) -> Value {
 #[test]
 fn the_errors_of_nested_branches_do_not_multiply() {
     let schema = tree();
-    let violations = within_soon(|| schema.explain(&nested(120, json!("wrong"))));
+    let violations = within_soon(|| explained(&schema, &nested(120, json!("wrong"))));
     assert!(violations[0].path.starts_with("/n/n/n/"), "{violations:?}");
     assert_eq!(violations[0].detail.matches("nearest").count(), 1);
-    assert!(within_soon(|| schema.is_valid(&nested(120, json!(1)))));
+    assert!(within_soon(|| is_valid(&schema, &nested(120, json!(1)))));
 }
 
 #[test]
 fn a_message_full_of_errors_is_explained_at_once() {
     let schema = compile(&json!({ "items": { "allOf": vec![json!({ "type": "string" }); 50] } }));
-    let violations = within_soon(|| schema.explain(&json!(vec![1; 100_000])));
+    let violations = within_soon(|| explained(&schema, &json!(vec![1; 100_000])));
     assert_eq!(violations.len(), 8);
     assert_eq!(violations[7].path, "/7");
 }
@@ -66,9 +66,9 @@ fn an_error_at_the_end_of_a_large_message_is_found() {
     let schema =
         compile(&json!({ "items": { "anyOf": [{ "type": "integer" }, { "type": "null" }] } }));
     let mut items = vec![json!(1); 300_000];
-    assert!(within_soon(|| schema.is_valid(&json!(items))));
+    assert!(within_soon(|| is_valid(&schema, &json!(items))));
     items.push(json!("wrong"));
-    let violations = within_soon(|| schema.explain(&json!(items)));
+    let violations = within_soon(|| explained(&schema, &json!(items)));
     assert_eq!(violations.len(), 1);
     assert_eq!(violations[0].path, "/300000");
 }
@@ -76,7 +76,7 @@ fn an_error_at_the_end_of_a_large_message_is_found() {
 #[test]
 fn many_unevaluated_items_are_one_violation() {
     let schema = compile(&json!({ "prefixItems": [true], "unevaluatedItems": false }));
-    let violations = schema.explain(&json!(vec![1; 10_000]));
+    let violations = explained(&schema, &json!(vec![1; 10_000]));
     assert_eq!(violations.len(), 1);
     assert_eq!(violations[0].keyword, "unevaluatedItems");
 }
@@ -86,7 +86,7 @@ fn a_regular_expression_takes_linear_time() {
     for pattern in ["^(a+)+$", "(x+x+)+y", "(.*a){20}$", "^(a|a)*$"] {
         let schema = compile(&json!({ "pattern": pattern }));
         assert!(
-            !within_soon(|| schema.is_valid(&json!("a".repeat(60_000) + "!"))),
+            !within_soon(|| is_valid(&schema, &json!("a".repeat(60_000) + "!"))),
             "{pattern}"
         );
     }

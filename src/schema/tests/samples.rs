@@ -39,7 +39,7 @@ fn the_samples_are_what_their_names_say() {
             assert!(
                 judge(&schema, &message),
                 "{name}: {:?}",
-                schema.explain(&message)
+                explained(&schema, &message)
             );
         }
         for (name, message) in bad {
@@ -65,7 +65,7 @@ fn what_a_browser_sends_is_accepted_as_what_it_is_only() {
                 judge(&schema, &message),
                 kind == own,
                 "{name} as {kind}: {:?}",
-                schema.explain(&message)
+                explained(&schema, &message)
             );
         }
     }
@@ -85,7 +85,7 @@ fn a_trimmed_description_is_told_apart_from_a_good_one() {
         "",
         "v=0\r\n",
     ] {
-        let violations = schema.explain(&json!({ "type": "offer", "sdp": wrong }));
+        let violations = explained(&schema, &json!({ "type": "offer", "sdp": wrong }));
         assert_eq!(
             (violations[0].path.as_str(), violations[0].keyword.as_str()),
             ("/sdp", "pattern"),
