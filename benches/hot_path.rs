@@ -17,9 +17,10 @@ use futures_util::FutureExt;
 use intercessor::{
     config::{IdStyle, QueueBound},
     envelope::{self, Envelope, Text},
+    json::Tape,
     outbox::{Budget, Lane, Outbox},
     room::{Client, Outbound, Room, Rooms, ServerId},
-    schema::{Schema, parse_message},
+    schema::{Schema, read_message},
 };
 use tokio::time::Instant;
 
@@ -50,7 +51,8 @@ fn envelopes(c: &mut Criterion) {
         let text = envelope_of(bytes);
         group.throughput(Throughput::Bytes(text.len() as u64));
         group.bench_with_input(BenchmarkId::new("read", bytes), &text, |b, text| {
-            b.iter(|| Envelope::parse(black_box(text), "sender").unwrap());
+            let mut tape = Tape::default();
+            b.iter(|| _ = Envelope::parse(black_box(text), "sender", &mut tape).unwrap());
         });
         let message = message(bytes);
         group.bench_with_input(BenchmarkId::new("write", bytes), &message, |b, message| {
@@ -71,12 +73,14 @@ fn validation(c: &mut Criterion) {
             BenchmarkId::new("duplicate check", bytes),
             &text,
             |b, text| {
-                b.iter(|| parse_message(black_box(text)).unwrap());
+                let mut tape = Tape::default();
+                b.iter(|| _ = read_message(black_box(text), &mut tape).unwrap());
             },
         );
-        let value = parse_message(&text).unwrap();
-        group.bench_with_input(BenchmarkId::new("schema", bytes), &value, |b, value| {
-            b.iter(|| assert!(schema.is_valid(black_box(value))));
+        let mut tape = Tape::default();
+        let message = read_message(&text, &mut tape).unwrap();
+        group.bench_with_input(BenchmarkId::new("schema", bytes), &message, |b, message| {
+            b.iter(|| assert!(schema.is_valid(black_box(*message))));
         });
     }
 }

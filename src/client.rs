@@ -140,11 +140,8 @@ impl Peer {
 
     /// Goes away without a word, as a crash does, so that the relay sees a broken connection.
     pub fn abandon(self) {
-        match self.wire {
-            // Its socket is closed, and no Close frame was sent.
-            Wire::WebSocket(wire) => drop(wire),
-            Wire::WebTransport(wire) => wire.abandon(),
-        }
+        // A WebSocket is closed without a Close frame, and WebTransport with an error.
+        drop(self);
     }
 
     /// Leaves cleanly: what was sent arrives, and the relay knows that the peer has gone.

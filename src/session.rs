@@ -159,7 +159,7 @@ impl Session {
     }
 
     /// Leaves the room. What is left is the place of the connection.
-    fn end(mut self: Box<Self>) -> Option<Place> {
+    fn end(mut self) -> Option<Place> {
         self.place.take()
     }
 
@@ -298,7 +298,7 @@ async fn run<R: Receive, T: Transmit>(
     } else {
         // The room is told before the last words are written: they may take their time, and until then the
         // connection has its place.
-        let _place = session.end();
+        let _place = (*session).end();
         if let Some(close) = close.filter(|_| !matches!(over, Over::Said)) {
             outbox.close(close.clone());
             let last_words = beside_discarding(receiver, sending.as_mut());

@@ -1,5 +1,5 @@
-//! Connections that are cut at any byte, again and again: both peers come back by themselves, and each gets all that
-//! the other has sent, once and in order.
+//! Connections that are cut at any byte or datagram, again and again: both peers come back by themselves, each time on
+//! either transport, and each gets all that the other has sent, once and in order.
 #![allow(
     clippy::panic,
     clippy::expect_used,
@@ -9,152 +9,92 @@
 
 mod common;
 
-use std::{collections::VecDeque, time::Duration};
+use std::collections::VecDeque;
 
-use common::{PATIENCE, TestRelay, Via};
-use futures_util::{FutureExt, future::join};
-use intercessor::client::{Event, Options, Peer};
+use common::{
+    PATIENCE, TestRelay, Via,
+    proxy::{Proxy, Signals, Tcp, Udp, breaking},
+    resuming::{anything, resume, token},
+};
+use futures_util::future::join;
+use intercessor::client::{Event, Peer};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use serde_json::{Value, json};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{
-        TcpListener, TcpStream,
-        tcp::{ReadHalf, WriteHalf},
-    },
-    sync::watch,
-    task::{JoinHandle, JoinSet},
-    time::timeout,
-};
+use tokio::{sync::watch, task::yield_now, time::timeout};
 
 /// Numbered messages each way.
 const MESSAGES: u64 = 300;
-/// The most that a connection carries in one direction before it is cut.
-const MOST_BYTES: usize = 20_000;
-/// The patience of a peer with a connection that may have stalled.
-const STALL: Duration = Duration::from_millis(250);
-/// Each is a run of its own.
-const SEEDS: [u64; 2] = [1, 2];
+/// One in so many breaks takes everything with it: both ends of the room are gone at once.
+const EVERYTHING: u32 = 6;
 
 #[tokio::test]
-async fn whatever_byte_a_connection_is_cut_at_nothing_is_lost_doubled_or_reordered() {
+async fn wherever_a_connection_is_cut_nothing_is_lost_doubled_or_reordered() {
+    every_run([1, 2, 3]).await;
+}
+
+/// The same, and what happens at once does so on two processors.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nor_where_relay_and_peers_run_side_by_side() {
+    every_run([4, 5, 6]).await;
+}
+
+async fn every_run(seeds: [u64; 3]) {
     let relay = TestRelay::start(
         "servers: { open: true }\nlimits: { messages_per_second: off, outbound_queue: { messages: 4096 } }\n\
          resume: { buffer: { messages: 4096, bytes: 4MiB } }\n",
     )
     .await;
-    for seed in SEEDS {
+    for seed in seeds {
         eprintln!("seed {seed}");
-        timeout(4 * PATIENCE, one_run(&relay, seed))
+        timeout(2 * PATIENCE, one_run(&relay, seed))
             .await
             .unwrap_or_else(|_| panic!("seed {seed} hangs"));
     }
 }
 
 async fn one_run(relay: &TestRelay, seed: u64) {
-    let proxy = Proxy::start(relay.address(Via::Ws), seed).await;
-    let (mut server, _) = Resuming::begin(relay, &proxy, "/server").await;
-    let (mut client, id) = Resuming::begin(relay, &proxy, &format!("/client/{}", server.id)).await;
-    server.other.clone_from(&id);
-    client.other.clone_from(&server.id);
-    let joined = json!({ "from": "0", "type": "PEER_JOINED", "message": { "id": id } });
+    let mut rng = StdRng::seed_from_u64(seed);
     let (arrived, both) = watch::channel(0);
+    // Each has proxies of its own, and whatever breaks everything breaks it in all of them.
+    let signals = Signals::default();
+    let other = Signals {
+        cut: signals.cut.clone(),
+        ..Signals::default()
+    };
+    let mut server = Resuming::begin(relay, "/server", signals, &mut rng, both.clone()).await;
+    let path = format!("/client/{}", server.id);
+    let mut client = Resuming::begin(relay, &path, other, &mut rng, both).await;
+    server.other.clone_from(&client.id);
+    client.other.clone_from(&server.id);
+    let joined = json!({ "from": "0", "type": "PEER_JOINED", "message": { "id": client.id } });
     join(
-        server.run(Some(joined), &arrived, both.clone()),
-        client.run(None, &arrived, both),
+        server.run(Some(joined), &arrived),
+        client.run(None, &arrived),
     )
     .await;
     let resumed = server.resumed + client.resumed;
-    eprintln!("resumed {resumed} times");
-    assert!(resumed > 5, "the proxy does cut");
-}
-
-/// A proxy each of whose connections comes to an end of its own.
-struct Proxy {
-    url: String,
-    task: JoinHandle<()>,
-}
-
-/// How a connection is cut.
-#[derive(Debug, Clone, Copy)]
-enum Cut {
-    /// Both sides see an end.
-    Ends,
-    /// Both sides see a reset.
-    Resets,
-    /// Nothing more comes through, and nobody is told.
-    Stalls,
-}
-
-impl Proxy {
-    async fn start(relay: String, seed: u64) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let url = format!("ws://{}", listener.local_addr().expect("an address"));
-        let mut rng = StdRng::seed_from_u64(seed);
-        let task = tokio::spawn(async move {
-            // They end with the proxy, the stalled ones too.
-            let mut connections = JoinSet::new();
-            loop {
-                let (near, _) = listener.accept().await.expect("accepts");
-                let far = TcpStream::connect(&relay).await.expect("connects");
-                let cut = [Cut::Ends, Cut::Resets, Cut::Stalls][rng.random_range(0..3)];
-                let bytes = [(); 2].map(|()| rng.random_range(1..MOST_BYTES));
-                connections.spawn(forward(near, far, cut, bytes));
-            }
-        });
-        Self { url, task }
-    }
-}
-
-impl Drop for Proxy {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
-/// Forwards until either direction has carried its bytes, or one side ends.
-async fn forward(mut near: TcpStream, mut far: TcpStream, cut: Cut, [up, down]: [usize; 2]) {
-    let (near_reads, near_writes) = near.split();
-    let (far_reads, far_writes) = far.split();
-    let whole = tokio::select! {
-        whole = carry(near_reads, far_writes, up) => whole,
-        whole = carry(far_reads, near_writes, down) => whole,
-    };
-    match cut {
-        _ if !whole => {}
-        Cut::Ends => {}
-        Cut::Resets => {
-            for side in [&near, &far] {
-                side.set_zero_linger().expect("a reset");
-            }
-        }
-        Cut::Stalls => {
-            std::future::pending::<()>().await;
-        }
-    }
-}
-
-/// `false`: the connection ended before it had carried so much.
-async fn carry(mut from: ReadHalf<'_>, mut to: WriteHalf<'_>, mut bytes: usize) -> bool {
-    let mut buffer = [0; 512];
-    while bytes > 0 {
-        let most = bytes.min(buffer.len());
-        match from.read(&mut buffer[..most]).await {
-            Ok(0) | Err(_) => return false,
-            Ok(read) if to.write_all(&buffer[..read]).await.is_err() => return bytes == read,
-            Ok(read) => bytes -= read,
-        }
-    }
-    true
+    let changed = server.changed + client.changed;
+    eprintln!("resumed {resumed} times, {changed} of them on the other transport");
+    assert!(resumed > 5 && changed > 0, "the proxies do cut");
+    // Both stay until both are looked at: where its server leaves, a client's session ends.
+    join(server.nothing_else(relay), client.nothing_else(relay)).await;
 }
 
 /// A peer that comes back by the rules, whatever happens to its connection.
 struct Resuming {
-    url: String,
+    rng: StdRng,
+    proxies: (Tcp, Udp),
+    signals: Signals,
+    /// How many peers have all that the other has sent.
+    both: watch::Receiver<u32>,
     id: String,
     /// To whom it sends.
     other: String,
     peer: Option<Peer>,
+    /// What its connection goes over, or its last one went.
+    via: Via,
+    /// Connections that it knows to be broken and has not closed, as the relay does not know it yet.
+    given_up: Vec<Peer>,
     token: String,
     /// How many it has received that count.
     received: u64,
@@ -162,54 +102,53 @@ struct Resuming {
     kept: VecDeque<String>,
     before: u64,
     resumed: u32,
+    changed: u32,
 }
 
 impl Resuming {
-    /// Begins without the proxy: a session whose HELLO is lost cannot come back.
-    async fn begin(relay: &TestRelay, proxy: &Proxy, path: &str) -> (Self, String) {
-        let (peer, token) = {
-            let mut peer = relay.peer(Via::Ws, &format!("{path}?resume")).await;
-            let hello = peer.hello().await;
-            (peer, token(&hello))
-        };
-        let id = peer.id.clone();
-        let resuming = Self {
-            url: format!("{}/resume", proxy.url),
-            id: id.clone(),
+    /// Begins without the proxies: a session whose HELLO is lost cannot come back.
+    async fn begin(
+        relay: &TestRelay,
+        path: &str,
+        signals: Signals,
+        rng: &mut StdRng,
+        both: watch::Receiver<u32>,
+    ) -> Self {
+        let mut rng = StdRng::from_rng(rng);
+        let via = either(&mut rng);
+        let mut peer = relay.peer(via, &format!("{path}?resume")).await;
+        let hello = peer.hello().await;
+        peer.peer.abandon();
+        Self {
+            proxies: breaking(relay, &signals, &mut rng).await,
+            rng,
+            signals,
+            both,
+            id: peer.id,
             other: String::new(),
             peer: None,
-            token,
+            via,
+            given_up: Vec::new(),
+            token: token(&hello),
             received: 0,
             kept: VecDeque::new(),
             before: 0,
             resumed: 0,
-        };
-        peer.peer.abandon();
-        (resuming, id)
+            changed: 0,
+        }
     }
 
     /// Sends its messages and takes in the other's, until both have all. `first` comes before them.
-    async fn run(
-        &mut self,
-        mut first: Option<Value>,
-        arrived: &watch::Sender<u32>,
-        mut both: watch::Receiver<u32>,
-    ) {
+    async fn run(&mut self, mut first: Option<Value>, arrived: &watch::Sender<u32>) {
         let (mut sent, mut taken) = (0, 0);
-        while taken < MESSAGES || *both.borrow() < 2 {
+        while taken < MESSAGES || *self.both.borrow() < 2 {
             if sent < MESSAGES {
                 self.tell(sent).await;
                 sent += 1;
             }
-            let event = if sent < MESSAGES && self.peer.is_some() {
-                self.event().now_or_never().flatten()
-            } else {
-                tokio::select! {
-                    event = self.event() => event,
-                    _ = both.changed() => None,
-                }
+            let Some(envelope) = self.step(sent == MESSAGES).await else {
+                continue;
             };
-            let Some(envelope) = event else { continue };
             if let Some(first) = first.take() {
                 assert_eq!(envelope, first);
                 continue;
@@ -234,25 +173,34 @@ impl Resuming {
 
     /// Writes where there is a connection. What counts is kept, and sent again on the next one.
     async fn write(&mut self, text: &str) {
-        if let Some(peer) = &mut self.peer
-            && !matches!(timeout(STALL, peer.send(text)).await, Ok(Ok(())))
-        {
-            self.peer = None;
+        let Some(peer) = &mut self.peer else { return };
+        let written = tokio::select! {
+            sent = peer.send(text) => sent.is_ok(),
+            () = self.signals.stopped.notified() => false,
+        };
+        if !written {
+            self.give_up();
         }
     }
 
-    /// The next that counts; `None`: something else came, or the connection ended, and the peer came back.
-    async fn event(&mut self) -> Option<Value> {
+    /// The next that counts. `None`: nothing has come yet, or something else, or the peer had to come back.
+    async fn step(&mut self, wait: bool) -> Option<Value> {
         let Some(peer) = &mut self.peer else {
             self.come_back().await;
             return None;
         };
-        let event = timeout(STALL, peer.receive()).await;
-        let Ok(Event::Envelope(text)) = event else {
-            self.peer = None;
+        let event = tokio::select! {
+            biased;
+            event = peer.receive() => event,
+            () = self.signals.stopped.notified() => Event::Broken("silence".to_owned()),
+            _ = self.both.changed() => return None,
+            () = yield_now(), if !wait => return None,
+        };
+        let Event::Envelope(text) = event else {
+            self.give_up();
             return None;
         };
-        let mut envelope: Value = serde_json::from_str(&text).expect("JSON");
+        let envelope: Value = serde_json::from_str(&text).expect("JSON");
         match envelope["type"].as_str() {
             Some("ACK") => self.let_go(&envelope["message"]["received"]),
             Some("BYE") => assert_ne!(envelope["message"]["code"], 4404, "{envelope}"),
@@ -261,7 +209,7 @@ impl Resuming {
                 if self.received.is_multiple_of(20) {
                     self.acknowledge().await;
                 }
-                return Some(envelope.take());
+                return Some(envelope);
             }
         }
         None
@@ -281,39 +229,68 @@ impl Resuming {
         }
     }
 
-    /// One try to come back.
-    async fn come_back(&mut self) {
-        let trying = self.try_to_come_back();
-        if let Ok(Some((peer, hello))) = timeout(STALL, trying).await {
-            assert_eq!(hello["id"], self.id);
-            self.resumed += 1;
-            self.token = token(&hello);
-            let received = &hello["resume"]["received"];
-            assert!(received.as_u64() >= Some(self.before), "{hello}");
-            self.let_go(received);
-            self.peer = Some(peer);
-            self.acknowledge().await;
-            for text in self.kept.clone() {
-                self.write(&text).await;
-            }
+    fn give_up(&mut self) {
+        let peer = self.peer.take();
+        self.let_it_be(peer);
+    }
+
+    /// A connection is of no use any more. The relay may see its end, or believe in it until it is told better.
+    fn let_it_be(&mut self, peer: Option<Peer>) {
+        match peer {
+            Some(peer) if self.rng.random() => peer.abandon(),
+            peer => self.given_up.extend(peer),
+        }
+        if self.rng.random_ratio(1, EVERYTHING) {
+            self.signals.cut.notify_waiters();
         }
     }
 
-    async fn try_to_come_back(&self) -> Option<(Peer, Value)> {
-        let mut peer = Peer::connect(&self.url, Options::default()).await.ok()?;
-        let message = json!({ "token": self.token, "received": self.received });
-        let resume = json!({ "to": "0", "type": "RESUME", "message": message });
-        peer.send(&resume.to_string()).await.ok()?;
-        let Event::Envelope(text) = peer.receive().await else {
-            return None;
+    /// One try to come back, on either transport.
+    async fn come_back(&mut self) {
+        let via = either(&mut self.rng);
+        let base = match via {
+            Via::WebTransport => self.proxies.1.url().await,
+            _ => self.proxies.0.url().await,
         };
-        let mut envelope: Value = serde_json::from_str(&text).expect("JSON");
-        assert_eq!(envelope["type"], "HELLO", "{envelope}");
-        Some((peer, envelope["message"].take()))
+        let url = format!("{base}/resume");
+        let connected = tokio::select! {
+            connected = Peer::connect(&url, anything()) => connected.ok(),
+            () = self.signals.stopped.notified() => None,
+        };
+        let Some(mut peer) = connected else { return };
+        let greeted = tokio::select! {
+            greeted = resume(&mut peer, &self.token, self.received) => greeted,
+            () = self.signals.stopped.notified() => None,
+        };
+        let Some(hello) = greeted else {
+            return self.let_it_be(Some(peer));
+        };
+        assert_eq!(hello["id"], self.id);
+        self.resumed += 1;
+        self.changed += u32::from(self.via != via);
+        self.via = via;
+        self.token = token(&hello);
+        let received = &hello["resume"]["received"];
+        assert!(received.as_u64() >= Some(self.before), "{hello}");
+        self.let_go(received);
+        self.peer = Some(peer);
+        self.acknowledge().await;
+        for text in self.kept.clone() {
+            self.write(&text).await;
+        }
+    }
+
+    /// The relay has all that was sent, and nothing more to send.
+    async fn nothing_else(&mut self, relay: &TestRelay) {
+        let mut peer = relay.peer(self.via, "/resume").await;
+        let hello = resume(&mut peer.peer, &self.token, self.received).await;
+        let hello = hello.expect("HELLO");
+        assert_eq!(hello["resume"]["received"], MESSAGES, "{hello}");
+        peer.nothing_else().await;
+        self.peer = Some(peer.peer);
     }
 }
 
-fn token(hello: &Value) -> String {
-    let token = hello["resume"]["token"].as_str();
-    token.expect("a token").to_owned()
+fn either(rng: &mut StdRng) -> Via {
+    [Via::Ws, Via::WebTransport][rng.random_range(0..2)]
 }

@@ -10,7 +10,13 @@ mod common;
 
 use std::{process::Stdio, sync::Arc};
 
-use common::{PATIENCE, TestRelay, Via, process::command};
+use common::{
+    PATIENCE, TestRelay, Via,
+    process::command,
+    proxy::{ALL, DOWN, Proxy as _, Signals, UP, Udp},
+    resuming::anything,
+};
+use futures_util::FutureExt;
 use intercessor::client::{Event, Options, ResumingPeer};
 use serde_json::{Value, json};
 use tokio::{
@@ -18,6 +24,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
     process::Command,
     sync::Notify,
+    task::yield_now,
     time::timeout,
 };
 
@@ -140,6 +147,82 @@ async fn a_relay_that_does_not_resume_is_an_error() {
     let refused = ResumingPeer::connect(&url, Options::default()).await;
     let error = refused.expect_err("no resume");
     assert!(error.to_string().contains("does not resume"), "{error}");
+}
+
+/// As where the terminal has a line to send while its connection is broken.
+#[tokio::test]
+async fn a_receive_that_is_dropped_while_it_comes_back_loses_nothing() {
+    let relay =
+        TestRelay::start("servers: { open: true }\ntimeouts: { ping: 1s, pong: 1s }\n").await;
+    let mut proxy = Udp::new(&relay, &Signals::default(), || [ALL, ALL]);
+    let mut server = relay.server(Via::WebTransport).await;
+    let url = format!("{}/client/{}", proxy.url().await, server.id);
+    let connected = ResumingPeer::connect(&url, anything()).await;
+    let (mut client, hello) = connected.expect("connects");
+    server.expect("PEER_JOINED").await;
+    proxy.stop(&[UP, DOWN]);
+    while relay.hub.parking.parked() == 0 {
+        server.nothing_else().await;
+    }
+    // Until its RESUME has arrived, and no longer: the answer cannot have.
+    let claimed = async {
+        while relay.hub.parking.parked() > 0 {
+            yield_now().await;
+        }
+    };
+    let dropped = async {
+        tokio::select! {
+            biased;
+            () = claimed => {}
+            event = client.receive() => panic!("{event:?}"),
+        }
+    };
+    timeout(PATIENCE, dropped).await.expect("in time");
+    assert_eq!(next(&mut client).await, Event::Resumed);
+    let id = id_of(&hello);
+    server.tell(&id, "N", json!({ "n": 1 })).await;
+    let Event::Envelope(text) = next(&mut client).await else {
+        panic!("an envelope was to come");
+    };
+    assert!(text.contains(r#"{"n":1}"#), "{text}");
+    server.nothing_else().await;
+}
+
+/// As where a program waits for a send and for something else, while the relay reads nothing more for a moment.
+#[tokio::test]
+async fn a_send_that_is_dropped_half_way_loses_nothing() {
+    let relay = TestRelay::start(
+        "servers: { open: true }\nlimits: { messages_per_second: { rate: 50, burst: 5 } }\n",
+    )
+    .await;
+    let mut server = relay.server(Via::Ws).await;
+    let url = relay.url(Via::WebTransport, &format!("/client/{}", server.id));
+    let connected = ResumingPeer::connect(&url, anything()).await;
+    let (mut client, _) = connected.expect("connects");
+    server.expect("PEER_JOINED").await;
+    let (to, padding) = (server.id.clone(), "x".repeat(40_000));
+    let mut numbers = 0..;
+    let mut text = || {
+        let message = json!({ "n": numbers.next(), "padding": padding });
+        json!({ "to": to, "type": "N", "message": message }).to_string()
+    };
+    while let Some(sent) = client.send(&text()).now_or_never() {
+        sent.expect("sent or kept");
+    }
+    for _ in 0..3 {
+        client.send(&text()).await.expect("sent or kept");
+    }
+    let hearing = async {
+        for n in 0..numbers.start {
+            assert_eq!(server.expect("N").await["n"], n);
+        }
+    };
+    let receiving =
+        async { while let Event::Envelope(_) | Event::Resumed = client.receive().await {} };
+    tokio::select! {
+        () = hearing => {}
+        () = receiving => panic!("its session has ended"),
+    }
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use std::{
     path::Path,
 };
 
-use intercessor::relay::{self, Relay};
+use intercessor::relay::{self, Relay, reload::Requests};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::{Failure, frame, message, peer};
@@ -123,7 +123,7 @@ fn start_relay(runtime: &Runtime, dir: &Path) -> Result<SocketAddr, Failure> {
     let relay = runtime.block_on(async { Relay::bind(checked) })?;
     let url = relay.urls().into_iter().next().unwrap_or_default();
     let address = url.trim_start_matches("ws://").parse()?;
-    runtime.spawn(relay.run(std::future::pending()));
+    runtime.spawn(relay.run(std::future::pending(), Requests::none()));
     Ok(address)
 }
 

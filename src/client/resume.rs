@@ -104,32 +104,34 @@ impl ResumingPeer {
             }
             self.kept.push_back(text.to_owned());
         }
-        if let Some(peer) = &mut self.peer
-            && peer.send(text).await.is_err()
-        {
-            self.peer = None;
-        }
+        self.write(text).await;
         Ok(())
+    }
+
+    /// Writes where there is a connection. One that fails, or is given up half-way with this future, is of no use any
+    /// more: what was not written would be missing in the order, and half a line would be part of the next.
+    async fn write(&mut self, text: &str) {
+        if let Some(mut peer) = self.peer.take()
+            && peer.send(text).await.is_ok()
+        {
+            self.peer = Some(peer);
+        }
     }
 
     /// The next that comes, [`Event::Resumed`] after each break that was survived. Dropping the future loses nothing.
     pub async fn receive(&mut self) -> Event {
         loop {
+            // Before something is received, and not after, so that nothing is held while this waits.
+            if std::mem::take(&mut self.unsaid) {
+                let ack = command("ACK", &serde_json::json!({ "received": self.received }));
+                self.write(&ack).await;
+            }
             let Some(peer) = &mut self.peer else {
                 return match self.come_back().await {
                     Ok(()) => Event::Resumed,
                     Err(end) => end,
                 };
             };
-            // Before something is received, and not after, so that nothing is held while this waits.
-            if self.unsaid {
-                let ack = command("ACK", &serde_json::json!({ "received": self.received }));
-                self.unsaid = false;
-                if peer.send(&ack).await.is_err() {
-                    self.peer = None;
-                    continue;
-                }
-            }
             match peer.receive().await {
                 Event::Envelope(text) => {
                     if let Some(text) = self.take_in(text) {

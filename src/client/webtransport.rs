@@ -128,17 +128,21 @@ impl Wire {
         }
     }
 
-    pub(super) fn abandon(self) {
-        /// RFC 9114, 8.1.
-        const H3_INTERNAL_ERROR: VarInt = VarInt::from_u32(0x102);
-        quinn::Connection::close(&self.session, H3_INTERNAL_ERROR, b"");
-    }
-
     pub(super) async fn leave(mut self) {
         _ = self.send.finish();
         _ = timeout(LINGER, self.send.stopped()).await;
         self.session.close(0, b"");
         _ = timeout(LINGER, self.endpoint.wait_idle()).await;
+    }
+}
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        /// RFC 9114, 8.1.
+        const H3_INTERNAL_ERROR: VarInt = VarInt::from_u32(0x102);
+        // QUIC itself would close with 0, which says that the peer has left. One that is dropped, as in the middle of a
+        // resume that is given up, has not; after `leave` this does nothing.
+        quinn::Connection::close(&self.session, H3_INTERNAL_ERROR, b"");
     }
 }
 

@@ -9,7 +9,9 @@
 
 pub mod login;
 pub mod process;
+pub mod proxy;
 pub mod raw;
+pub mod resuming;
 pub mod webtransport;
 
 use std::{
