@@ -30,8 +30,6 @@ use crate::{
 pub type Lane = Delivery;
 
 const LANES: usize = 3;
-/// Places that an empty queue keeps.
-const KEPT_PLACES: usize = 8;
 
 /// Why an envelope was not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -399,8 +397,8 @@ impl Outbox {
             batch.push(text);
         }
         let queue = &mut state.queues[Lane::Ordered as usize];
-        if queue.is_empty() && queue.capacity() > KEPT_PLACES {
-            // A peer that had much to take costs no more than others once it has it.
+        if queue.is_empty() {
+            // An idle peer costs no places.
             *queue = VecDeque::new();
         }
         oldest

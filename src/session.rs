@@ -81,52 +81,65 @@ pub struct Arrival {
 /// Serves a connection from its handshake to its end.
 ///
 /// What happens once at its beginning or at its end is boxed, so that a session at rest has only the size of what it
-/// waits for.
-pub async fn serve<R: Receive, T: Transmit>(
+/// waits for; and an async function would keep its arguments twice.
+pub fn serve<R: Receive, T: Transmit>(
     mut connection: Connection<R, T>,
     arrival: Arrival,
     hub: Arc<Hub>,
-) {
+) -> impl Future<Output = ()> + Send {
+    let (transport, address) = (arrival.transport, arrival.address);
+    let arrival = Box::new(arrival);
+    async move {
+        let Some((session, how)) = Box::pin(begin(&mut connection, arrival, &hub)).await else {
+            return;
+        };
+        let role = session.seat.role();
+        let id = session.seat.id().short().to_owned();
+        let meter = hub.metrics.connect(role, transport);
+        info!(role = role.as_str(), id, transport = transport.as_str(), %address, "session {how}");
+        let served = run(&mut connection, session, &meter, &hub).await;
+        meter.ended(served.code);
+        info!(
+            role = role.as_str(),
+            id,
+            transport = transport.as_str(),
+            %address,
+            code = served.code,
+            reason = ?served.reason,
+            received = served.received,
+            sent = served.sent,
+            "{}",
+            if served.parked { "session parked" } else { "session ended" }
+        );
+    }
+}
+
+/// Gets a peer its session, or says why not.
+async fn begin<R: Receive, T: Transmit>(
+    connection: &mut Connection<R, T>,
+    arrival: Box<Arrival>,
+    hub: &Arc<Hub>,
+) -> Option<(Box<Session>, &'static str)> {
     let Arrival {
         asked,
         transport,
         address,
         place,
-    } = arrival;
-    let entered = enter::enter(&mut connection.receiver, asked, address.into(), &hub);
-    match Box::pin(entered).await {
+    } = *arrival;
+    let transport = transport.as_str();
+    match enter::enter(&mut connection.receiver, asked, address.into(), hub).await {
         Ok((mut session, how)) => {
             session.place = Some(place);
-            let role = session.seat.role().as_str();
-            let id = session.seat.id().short().to_owned();
-            let meter = hub.metrics.connect(session.seat.role(), transport);
-            let transport = transport.as_str();
-            info!(role, id, transport, %address, "session {how}");
-            let served = run(&mut connection, session, &meter, &hub).await;
-            meter.ended(served.code);
-            info!(
-                role,
-                id,
-                transport,
-                %address,
-                code = served.code,
-                reason = ?served.reason,
-                received = served.received,
-                sent = served.sent,
-                "{}",
-                if served.parked { "session parked" } else { "session ended" }
-            );
+            return Some((session, how));
         }
         Err(Some(close)) => {
-            let transport = transport.as_str();
             info!(transport, %address, code = close.code, reason = ?close.reason, "peer refused");
-            Box::pin(part(&mut connection, &close, &hub)).await;
+            part(connection, &close, hub).await;
             drop(place);
         }
-        Err(None) => {
-            debug!(transport = transport.as_str(), %address, "peer left before its session began")
-        }
+        Err(None) => debug!(transport, %address, "peer left before its session began"),
     }
+    None
 }
 
 /// A session: its place in a room and its outbox. It may outlive its connection. Dropping it leaves the room.

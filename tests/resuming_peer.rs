@@ -17,7 +17,7 @@ use common::{
     resuming::anything,
 };
 use futures_util::FutureExt;
-use intercessor::client::{Event, Options, ResumingPeer};
+use intercessor::client::{Event, Options, Peer, ResumingPeer};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader, copy_bidirectional},
@@ -27,6 +27,7 @@ use tokio::{
     task::yield_now,
     time::timeout,
 };
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 const UNLIMITED: &str = "servers: { open: true }\nlimits: { messages_per_second: off }\n";
 
@@ -223,6 +224,45 @@ async fn a_send_that_is_dropped_half_way_loses_nothing() {
         () = hearing => {}
         () = receiving => panic!("its session has ended"),
     }
+}
+
+/// As where the network goes away without a word: no end of the connection ever comes.
+#[tokio::test]
+async fn a_relay_that_answers_no_ping_is_a_broken_connection() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("bound");
+    let url = format!("ws://{}/server", listener.local_addr().expect("an address"));
+    let mute = async {
+        let (stream, _) = listener.accept().await.expect("accepted");
+        let mut stream = BufReader::new(stream);
+        let mut key = String::new();
+        loop {
+            let mut line = String::new();
+            stream.read_line(&mut line).await.expect("a line");
+            match line.trim_end().split_once(": ") {
+                Some((name, value)) if name.eq_ignore_ascii_case("sec-websocket-key") => {
+                    value.clone_into(&mut key);
+                }
+                Some(_) => {}
+                None if line.trim_end().is_empty() => break,
+                None => {}
+            }
+        }
+        let accept = derive_accept_key(key.as_bytes());
+        let answer = format!(
+            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+             Sec-WebSocket-Accept: {accept}\r\nSec-WebSocket-Protocol: intercessor\r\n\r\n"
+        );
+        stream.write_all(answer.as_bytes()).await.expect("written");
+        stream
+    };
+    let (peer, _open) = tokio::join!(Peer::connect(&url, Options::default()), mute);
+    let mut peer = peer.expect("connects");
+    // From now on time passes as soon as nothing else happens.
+    tokio::time::pause();
+    let Event::Broken(why) = peer.receive().await else {
+        panic!("the connection was to break");
+    };
+    assert!(why.contains("ping"), "{why}");
 }
 
 #[tokio::test]

@@ -27,6 +27,10 @@ use std::{
 
 use clap::Parser;
 
+/// As the relay has it, for what is measured beside it too.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// What goes wrong in a measurement, as a sentence for whoever measures.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 

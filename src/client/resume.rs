@@ -213,8 +213,13 @@ impl ResumingPeer {
             Ok(Event::Envelope(hello)) => hello,
             _ => return Err(Failed::ForNow),
         };
-        if let Some((code, reason)) = super::bye(&hello) {
-            return Err(Failed::ForGood(Event::Closed { code, reason }));
+        match super::bye(&hello) {
+            None => {}
+            // The RESUME did not arrive in time, and the session waits for the next one.
+            Some((4401, _)) => return Err(Failed::ForNow),
+            Some((code, reason)) => {
+                return Err(Failed::ForGood(Event::Closed { code, reason }));
+            }
         }
         self.offer = offer(&hello).ok_or(Failed::ForNow)?;
         self.let_go(self.offer.received);

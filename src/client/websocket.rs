@@ -1,10 +1,14 @@
 //! The WebSocket side of a client.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use futures_util::{SinkExt, StreamExt};
+use bytes::Bytes;
+use futures_util::{FutureExt, SinkExt, StreamExt};
 use rustls_pki_types::ServerName;
-use tokio::{net::TcpStream, time::timeout};
+use tokio::{
+    net::TcpStream,
+    time::{Instant, sleep_until, timeout},
+};
 use tokio_rustls::TlsConnector;
 use tokio_tungstenite::{
     WebSocketStream, client_async,
@@ -18,9 +22,18 @@ use crate::transport::{LINGER, admission::SUBPROTOCOL};
 
 type Io = Either<TcpStream, tokio_rustls::client::TlsStream<TcpStream>>;
 
+/// After this much silence of the relay it is pinged, and after as much again the connection counts as broken: a
+/// network that went away says nothing of it.
+const SILENCE: Duration = Duration::from_secs(20);
+
 /// A connected WebSocket.
 #[derive(Debug)]
-pub(super) struct Wire(WebSocketStream<Io>);
+pub(super) struct Wire {
+    socket: WebSocketStream<Io>,
+    /// When something last came, or the relay was pinged.
+    since: Instant,
+    pinged: bool,
+}
 
 impl Wire {
     pub(super) async fn connect(url: &Url, options: &Options) -> Result<Self, Error> {
@@ -52,11 +65,15 @@ impl Wire {
             headers.insert("authorization", value);
         }
         let (socket, _) = client_async(request, io).await.map_err(refused)?;
-        Ok(Self(socket))
+        Ok(Self {
+            socket,
+            since: Instant::now(),
+            pinged: false,
+        })
     }
 
     pub(super) async fn send(&mut self, envelope: &str) -> Result<(), Error> {
-        self.0
+        self.socket
             .send(Message::text(envelope))
             .await
             .map_err(Error::new)
@@ -64,7 +81,22 @@ impl Wire {
 
     pub(super) async fn receive(&mut self) -> Event {
         loop {
-            return match self.0.next().await {
+            let came = tokio::select! {
+                came = self.socket.next() => came,
+                () = sleep_until(self.since + SILENCE) => {
+                    if self.pinged {
+                        return Event::Broken("no answer to a ping".to_owned());
+                    }
+                    self.pinged = true;
+                    self.since = Instant::now();
+                    // Flushed at the next turn; where it cannot be written, nothing will come either.
+                    _ = self.socket.send(Message::Ping(Bytes::new())).now_or_never();
+                    continue;
+                }
+            };
+            self.since = Instant::now();
+            self.pinged = false;
+            return match came {
                 Some(Ok(Message::Text(text))) => Event::Envelope(text.to_string()),
                 Some(Ok(Message::Close(Some(frame)))) => Event::Closed {
                     code: frame.code.into(),
@@ -78,8 +110,8 @@ impl Wire {
     }
 
     pub(super) async fn leave(mut self) {
-        _ = self.0.close(None).await;
-        let ended = async { while let Some(Ok(_)) = self.0.next().await {} };
+        _ = self.socket.close(None).await;
+        let ended = async { while let Some(Ok(_)) = self.socket.next().await {} };
         _ = timeout(LINGER, ended).await;
     }
 }

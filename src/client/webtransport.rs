@@ -1,10 +1,10 @@
 //! The WebTransport side of a client.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::BytesMut;
 use futures_util::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
-use quinn::{Endpoint, VarInt, crypto::rustls::QuicClientConfig};
+use quinn::{Endpoint, TransportConfig, VarInt, crypto::rustls::QuicClientConfig};
 use tokio::{net::lookup_host, time::timeout};
 use url::Url;
 use web_transport_quinn::{
@@ -16,6 +16,8 @@ use crate::transport::{LINGER, admission::SUBPROTOCOL};
 
 /// The largest envelope that is taken in a stream of its own.
 const MAX_ENVELOPE: usize = 64 << 20;
+/// How often the relay hears of a peer that says nothing. QUIC gives a connection up after 30 s of silence.
+const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
 /// A connected WebTransport session.
 pub(super) struct Wire {
@@ -38,7 +40,11 @@ impl Wire {
         let (host, port) = host_and_port(url)?;
         let tls = options.trust.client_config(ALPN)?;
         let tls = QuicClientConfig::try_from(tls).map_err(Error::new)?;
-        let config = quinn::ClientConfig::new(Arc::new(tls));
+        let mut config = quinn::ClientConfig::new(Arc::new(tls));
+        let mut transport = TransportConfig::default();
+        // Whether or not the relay pings, and within what routers remember of UDP.
+        transport.keep_alive_interval(Some(KEEP_ALIVE));
+        config.transport_config(Arc::new(transport));
         let mut request = ConnectRequest::new(url.clone()).with_protocol(SUBPROTOCOL);
         if let Some(authorization) = options.authorization() {
             let value = authorization.parse().map_err(Error::new)?;

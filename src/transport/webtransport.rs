@@ -24,6 +24,8 @@ use crate::{envelope::Text, outbox::Close};
 pub const MAX_INCOMING_STREAMS: usize = 16;
 /// What is read from the session stream at once.
 const CHUNK: usize = 16 * 1024;
+/// How often the session stream is read before the other lanes have a turn.
+const MAX_IN_A_ROW: usize = 16;
 
 /// Waits for the session stream, which the peer opens at once.
 pub async fn connection(
@@ -53,6 +55,7 @@ pub async fn connection(
             stream: receive,
             buffer: BytesMut::new(),
             searched: 0,
+            in_a_row: 0,
             lanes_open: false,
             incoming: FuturesUnordered::new(),
             kept: Vec::new(),
@@ -72,6 +75,8 @@ pub struct Receiver {
     buffer: BytesMut,
     /// How much of it is known to have no line end.
     searched: usize,
+    /// How often the session stream was read without a look at the other lanes.
+    in_a_row: usize,
     lanes_open: bool,
     /// Streams whose header or envelope is being read.
     incoming: FuturesUnordered<BoxFuture<'static, Incoming>>,
@@ -109,6 +114,18 @@ impl Receiver {
             self.buffer = BytesMut::new();
         }
         (self.searched > most).then(|| too_big(most))
+    }
+
+    /// What has come on the session stream already. Looking at every lane is dear, so that is done only now and then
+    /// for as long as there is something.
+    fn read_now(&mut self) -> Option<Result<Option<quinn::Chunk>, ReadError>> {
+        if self.in_a_row == MAX_IN_A_ROW {
+            self.in_a_row = 0;
+            return None;
+        }
+        let read = self.stream.read_chunk(CHUNK, true).now_or_never();
+        self.in_a_row = if read.is_some() { self.in_a_row + 1 } else { 0 };
+        read
     }
 
     /// Waits for whatever comes next on any lane; `None`: something came that is not yet an envelope.
@@ -188,7 +205,11 @@ impl Receive for Receiver {
             if let Some(line) = self.line() {
                 return line;
             }
-            if let Some(received) = self.wait().await {
+            let received = match self.read_now() {
+                Some(read) => self.take(read),
+                None => self.wait().await,
+            };
+            if let Some(received) = received {
                 return received;
             }
         }
