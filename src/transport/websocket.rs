@@ -42,6 +42,7 @@ where
         io,
         out: Vec::new(),
         written: 0,
+        unflushed: false,
         pong: None,
     }));
     Connection {
@@ -66,6 +67,8 @@ struct Socket<S> {
     /// Whole frames, of which the beginning may be written.
     out: Vec<u8>,
     written: usize,
+    /// Something was begun to be written, and is not yet all on its way.
+    unflushed: bool,
     /// The answer to the latest Ping, which is the only one that has to be answered (RFC 6455, 5.5.3).
     pong: Option<Bytes>,
 }
@@ -90,6 +93,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Socket<S> {
 
     /// Writes all that waits, and flushes.
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.unflushed = true;
         loop {
             while self.written < self.out.len() {
                 let left = &self.out[self.written..];
@@ -100,7 +104,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Socket<S> {
             self.out = Vec::new();
             match self.pong.take() {
                 Some(payload) => frame::put_pong(&mut self.out, &payload),
-                None => return Pin::new(&mut self.io).poll_flush(cx),
+                None => {
+                    ready!(Pin::new(&mut self.io).poll_flush(cx))?;
+                    self.unflushed = false;
+                    return Poll::Ready(Ok(()));
+                }
             }
         }
     }
@@ -149,8 +157,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Receiver<S> {
         }
         let read = std::future::poll_fn(|cx| {
             let mut socket = self.socket.lock();
-            if socket.pong.is_some() && socket.poll_flush(cx)?.is_pending() {
-                // The send loop may be at rest. This task comes here again once more can be written.
+            if socket.unflushed || socket.pong.is_some() {
+                // The send loop may be at rest, and this task comes here again once more can be written.
+                _ = socket.poll_flush(cx)?;
             }
             socket.poll_read(cx, &mut self.buffer)
         });
@@ -283,5 +292,33 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Transmit for Sender<S> {
         // The answer to the peer's Close is waiting.
         let flushed = self.write(|_| {}).await;
         self.shut_down().await.and(flushed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+
+    use super::*;
+
+    /// The send loop is at rest, so that nobody else would write the rest of an answer.
+    #[tokio::test]
+    async fn a_pong_that_does_not_fit_is_written_as_soon_as_it_does() {
+        let payload = [7; 125];
+        let ping = [&[0x89, 0x80 | 125, 0, 0, 0, 0][..], &payload].concat();
+        let (near, mut far) = duplex(64);
+        let message_bytes = Arc::new(AtomicUsize::new(1024));
+        let Connection { mut receiver, .. } = connection(near, Bytes::new(), message_bytes);
+        let relay =
+            tokio::spawn(async move { while let Received::Alive = receiver.receive().await {} });
+        far.write_all(&ping).await.expect("taken");
+        let mut pong = [0; 2 + 125];
+        let read = far.read_exact(&mut pong);
+        let patience = std::time::Duration::from_secs(30);
+        let read = tokio::time::timeout(patience, read).await;
+        read.expect("it comes").expect("all of it");
+        assert_eq!(pong, *[&[0x8a, 125][..], &payload].concat());
+        drop(far);
+        relay.await.expect("ends");
     }
 }
