@@ -214,7 +214,12 @@ fn with_tape<T>(read: impl FnOnce(&mut Tape) -> T) -> T {
     thread_local! {
         static TAPE: RefCell<Tape> = RefCell::default();
     }
-    TAPE.with_borrow_mut(read)
+    TAPE.with_borrow_mut(|tape| {
+        let done = read(tape);
+        // A large message does not keep its memory until the next one comes.
+        tape.clear();
+        done
+    })
 }
 
 impl Unacknowledged {
