@@ -28,12 +28,14 @@ use intercessor::{
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use serde_json::{Value, json};
 use tokio::{
-    sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+    sync::mpsc::{Receiver, Sender, channel},
     task::yield_now,
     time::Instant,
 };
 
 const CASES: u64 = 2000;
+/// More than ever is under way.
+const PLENTY: usize = 4096;
 /// Turns in which all tasks get to rest.
 const TURNS: usize = 40;
 const CONFIG: &str = "\
@@ -53,7 +55,7 @@ fn carries_one(carries: &Carries) -> bool {
 
 /// The relay's receive half.
 struct In {
-    texts: UnboundedReceiver<Text>,
+    texts: Receiver<Text>,
     carries: Carries,
 }
 
@@ -81,14 +83,14 @@ impl Receive for In {
 
 /// The relay's send half.
 struct Out {
-    texts: UnboundedSender<Text>,
+    texts: Sender<Text>,
     carries: Carries,
 }
 
 impl Transmit for Out {
     async fn send(&mut self, batch: &[Text]) -> io::Result<()> {
         for text in batch {
-            if !carries_one(&self.carries) || self.texts.send(text.clone()).is_err() {
+            if !carries_one(&self.carries) || self.texts.try_send(text.clone()).is_err() {
                 return Err(io::ErrorKind::BrokenPipe.into());
             }
             // Something else may happen in the middle of a batch.
@@ -114,14 +116,14 @@ impl Transmit for Out {
 
 /// A peer's end of a connection.
 struct Link {
-    up: UnboundedSender<Text>,
-    down: UnboundedReceiver<Text>,
+    up: Sender<Text>,
+    down: Receiver<Text>,
     carries: [Carries; 2],
 }
 
 fn connect(hub: &Arc<Hub>, path: Path) -> Link {
-    let (up, from_peer) = unbounded_channel();
-    let (to_peer, down) = unbounded_channel();
+    let (up, from_peer) = channel(PLENTY);
+    let (to_peer, down) = channel(PLENTY);
     let carries: [Carries; 2] = std::array::from_fn(|_| Arc::new(AtomicUsize::new(usize::MAX)));
     let connection = Connection {
         receiver: In {
@@ -180,7 +182,7 @@ impl Peer {
     fn write(&mut self, text: String) {
         if let Some(link) = &self.link {
             // Whoever is gone has not had it.
-            _ = link.up.send(text.into());
+            _ = link.up.try_send(text.into());
         }
     }
 
@@ -194,7 +196,7 @@ impl Peer {
         }
     }
 
-    fn to_relay(&mut self, kind: &str, message: &Value) {
+    fn tell_relay(&mut self, kind: &str, message: &Value) {
         self.write(json!({ "to": "0", "type": kind, "message": message }).to_string());
     }
 
@@ -211,7 +213,7 @@ impl Peer {
         self.link = Some(connect(hub, Path::Resume));
         self.waiting = true;
         let resume = json!({ "token": self.token, "received": self.received });
-        self.to_relay("RESUME", &resume);
+        self.tell_relay("RESUME", &resume);
     }
 
     /// Takes in at most so many of what has come.
@@ -237,7 +239,7 @@ impl Peer {
                 if let Some(received) = resume["received"].as_u64() {
                     self.let_go(received);
                     let received = json!({ "received": self.received });
-                    self.to_relay("ACK", &received);
+                    self.tell_relay("ACK", &received);
                 }
                 for text in self.kept.clone() {
                     self.write(text);
