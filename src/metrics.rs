@@ -5,6 +5,7 @@
 pub mod counters;
 mod reloads;
 mod render;
+mod scraped;
 
 use std::{iter, sync::Arc, time::Duration};
 
@@ -16,6 +17,7 @@ use prometheus::{
 use self::{
     counters::{Counters, Durations},
     reloads::Reloads,
+    scraped::Scraped,
 };
 use crate::{
     auth::LoginError,
@@ -78,16 +80,6 @@ const DIRECTIONS: [(&str, &str); 4] = [
         "Bytes of the envelopes that were written to peers",
     ),
 ];
-
-/// What is looked up when somebody asks.
-struct Scraped {
-    connections: IntGauge,
-    rooms: IntGauge,
-    parked: IntGauge,
-    resume_window: prometheus::Gauge,
-    queued: IntGauge,
-    certificates: IntGaugeVec,
-}
 
 /// What a RESUME came to, or a session that waited for one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -351,42 +343,4 @@ fn registered<C: Collector + Clone + 'static>(
 fn build_info() -> prometheus::Result<IntGauge> {
     let info = Opts::new("intercessor_build_info", "Which version runs; always 1");
     IntGauge::with_opts(info.const_label("version", env!("CARGO_PKG_VERSION")))
-}
-
-impl Scraped {
-    fn new(registry: &Registry) -> prometheus::Result<Self> {
-        let gauge = |name: &str, help: &str| registered(registry, IntGauge::new(name, help)?);
-        Ok(Self {
-            connections: gauge(
-                "intercessor_connections",
-                "Connections of peers, parked sessions included, as limits.connections counts them",
-            )?,
-            rooms: gauge("intercessor_rooms", "Rooms: servers, connected or parked")?,
-            parked: gauge(
-                "intercessor_parked_sessions",
-                "Sessions whose connection broke, and that wait to be resumed",
-            )?,
-            resume_window: registered(
-                registry,
-                prometheus::Gauge::new(
-                    "intercessor_resume_window_seconds",
-                    "How long a parked session waits; 0: resume is off",
-                )?,
-            )?,
-            queued: gauge(
-                "intercessor_queued_bytes",
-                "Bytes in all outbound queues and resume buffers, as limits.queued_bytes counts them",
-            )?,
-            certificates: registered(
-                registry,
-                IntGaugeVec::new(
-                    Opts::new(
-                        "intercessor_certificate_expiry_timestamp_seconds",
-                        "When the certificate of a listener runs out",
-                    ),
-                    &["listener"],
-                )?,
-            )?,
-        })
-    }
 }

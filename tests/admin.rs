@@ -9,6 +9,7 @@
 mod common;
 
 use common::{OPEN, TestRelay, Via, process::Process, raw::Wire};
+use intercessor::client::Options;
 use serde_json::json;
 
 const ADMIN: &str = "admin: { bind: localhost:0 }\n";
@@ -168,8 +169,18 @@ async fn logins_and_refused_handshakes_are_counted() {
     ))
     .await;
     assert_eq!(wire.response().await.status, 401);
-    let name = "intercessor_refused_handshakes_total{reason=\"login\",transport=\"websocket\"}";
-    assert_eq!(relay.metric(name).await, 1.0);
+    let wrong = Options {
+        passphrase: Some("no".into()),
+        ..Options::default()
+    };
+    let refused = relay.peer_with(Via::WebTransport, "/server", wrong).await;
+    assert!(refused.is_err());
+    for transport in ["websocket", "webtransport"] {
+        let name = format!(
+            "intercessor_refused_handshakes_total{{reason=\"login\",transport=\"{transport}\"}}"
+        );
+        assert_eq!(relay.metric(&name).await, 1.0, "{name}");
+    }
 }
 
 #[tokio::test]

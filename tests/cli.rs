@@ -194,25 +194,20 @@ servers: { open: true }
 
 #[test]
 fn keys_that_are_not_supported_yet_are_refused_and_not_ignored() {
-    {
-        let (key, name) = (
+    let of_listener = |key: &str| SMALLEST.replace("tls: off", &format!("tls: off, {key}"));
+    for (key, name) in [
+        (
             "cluster: { nats: { url: 'nats://127.0.0.1:4222' } }",
             "cluster",
-        );
-        let dir = directory(&[("relay.yaml", &format!("{SMALLEST}{key}\n"))]);
-        let output = run(dir.path(), &["check", "-c", "relay.yaml"]);
-        assert_eq!(output.status.code(), Some(78), "{key}");
-        assert!(
-            stderr(&output).contains(&format!("`{name}` is not supported yet")),
-            "{key}"
-        );
-    }
-    for (key, name) in [
+        ),
         ("demo: true", "demo"),
         ("address_from: forwarded", "address_from"),
         ("trusted_proxies: [127.0.0.0/8]", "trusted_proxies"),
     ] {
-        let config = SMALLEST.replace("tls: off", &format!("tls: off, {key}"));
+        let config = match name {
+            "cluster" => format!("{SMALLEST}{key}\n"),
+            _ => of_listener(key),
+        };
         let dir = directory(&[("relay.yaml", &config)]);
         let output = run(dir.path(), &["check", "-c", "relay.yaml"]);
         assert_eq!(output.status.code(), Some(78), "{key}");

@@ -266,9 +266,15 @@ async fn answer(
                     let asked = Asked { path, resume };
                     return Some(Answered::Admitted((Arc::new(session), asked, ordered)));
                 }
-                Err(Refused::Origin | Refused::Login) => StatusCode::FORBIDDEN,
-                Err(Refused::Full | Refused::TooManyFailed(_) | Refused::Busy) => {
-                    StatusCode::TOO_MANY_REQUESTS
+                Err(refused) => {
+                    let metrics = &hub.metrics;
+                    metrics.handshake_refused(Transport::WebTransport, refused.as_str());
+                    match refused {
+                        Refused::Origin | Refused::Login => StatusCode::FORBIDDEN,
+                        Refused::Full | Refused::TooManyFailed(_) | Refused::Busy => {
+                            StatusCode::TOO_MANY_REQUESTS
+                        }
+                    }
                 }
             }
         }

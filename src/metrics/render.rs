@@ -9,7 +9,7 @@ use prometheus::{
 };
 
 use super::{
-    DIRECTIONS, Flow, Metrics, Scraped,
+    DIRECTIONS, Flow, Metrics,
     counters::{BOUNDS, Durations, Observed},
     kinds, place,
 };
@@ -26,28 +26,8 @@ impl Metrics {
         hub: &Hub,
         certificates: impl IntoIterator<Item = (String, i64)>,
     ) -> prometheus::Result<String> {
-        self.scraped.look(hub);
-        for (listener, expiry) in certificates {
-            let labels = [listener.as_str()];
-            self.scraped
-                .certificates
-                .with_label_values(&labels)
-                .set(expiry);
-        }
+        self.scraped.look(hub, certificates);
         TextEncoder::new().encode_to_string(&self.registry.gather())
-    }
-}
-
-impl Scraped {
-    fn look(&self, hub: &Hub) {
-        let gauge = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
-        self.connections.set(gauge(hub.gate.connections()));
-        self.rooms.set(gauge(hub.rooms.len()));
-        self.parked.set(gauge(hub.parking.parked()));
-        self.queued.set(gauge(hub.budget.queued()));
-        let window = hub.policy.load().resume.map(|resume| resume.window);
-        self.resume_window
-            .set(window.unwrap_or_default().as_secs_f64());
     }
 }
 

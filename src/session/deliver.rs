@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Of so many envelopes of a session, the time that one takes to be judged is measured.
-pub const SCHEMA_SAMPLE: u64 = 16;
+const SCHEMA_SAMPLE: u64 = 16;
 
 /// What a text turned out to be.
 pub(super) type Read<'a> = Result<Envelope<'a>, Invalid>;

@@ -75,7 +75,7 @@ pub enum Refused {
 
 impl Refused {
     /// Its name in metrics.
-    fn as_str(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Origin => "origin",
             Self::Full => "full",
@@ -88,22 +88,6 @@ impl Refused {
 
 /// What is left to ask of a request for a peer path that is well-formed: may this peer in?
 pub async fn admit(
-    hub: &Hub,
-    listener: &Listener,
-    route: Route<'_>,
-    headers: &HeaderMap,
-    from: SocketAddr,
-    over_limit: bool,
-) -> Result<Path, Refused> {
-    let admitted = judge(hub, listener, route, headers, from, over_limit).await;
-    if let Err(refused) = &admitted {
-        hub.metrics
-            .handshake_refused(listener.transport, refused.as_str());
-    }
-    admitted
-}
-
-async fn judge(
     hub: &Hub,
     listener: &Listener,
     route: Route<'_>,

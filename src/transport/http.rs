@@ -18,7 +18,7 @@ use super::{
     origin,
 };
 use crate::{
-    config::{Listener, Origins, Tls},
+    config::{Listener, Origins, Tls, Transport},
     discovery::Discovery,
     hub::Hub,
     session::Asked,
@@ -151,7 +151,11 @@ impl Front {
                 let resume = has_parameter(request.uri().query(), "resume");
                 accept(request, key, Asked { path, resume })
             }
-            Err(refused) => refuse(refused),
+            Err(refused) => {
+                let metrics = &self.hub.metrics;
+                metrics.handshake_refused(Transport::WebSocket, refused.as_str());
+                refuse(refused)
+            }
         }
     }
 }
