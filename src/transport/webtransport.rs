@@ -22,6 +22,8 @@ use crate::{envelope::Text, outbox::Close};
 
 /// Independent envelopes that a peer may have under way at once.
 pub const MAX_INCOMING_STREAMS: usize = 16;
+/// How long a browser gets to hand the last words on to its page.
+const HANDED_ON: Duration = Duration::from_millis(100);
 /// What is read from the session stream at once.
 const CHUNK: usize = 16 * 1024;
 /// How often the session stream is read before the other lanes have a turn.
@@ -299,6 +301,8 @@ impl Sender {
         if finished.is_ok() {
             // Closing a session drops what is not delivered, so the peer gets a moment to take it.
             _ = timeout(LINGER, self.stream.stopped()).await;
+            // A browser has it by now, and its page may not: the end of the session would overtake it there.
+            _ = timeout(HANDED_ON, self.session.connection.closed()).await;
         }
         self.session.close(code, reason).await;
         finished
