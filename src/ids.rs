@@ -7,12 +7,21 @@ use crate::{config::IdStyle, envelope::RELAY};
 /// The longest id, in bytes.
 pub const MAX_ID_BYTES: usize = 64;
 
+/// Which bytes an id is made of.
+const IN_IDS: [bool; 256] = {
+    let mut bytes = [false; 256];
+    let mut at = 0;
+    while at < bytes.len() {
+        let byte = at as u8;
+        bytes[at] = byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+        at += 1;
+    }
+    bytes
+};
+
 /// Is this 1 to 64 of `A-Z a-z 0-9 _ -`?
 pub fn is_id(text: &str) -> bool {
-    (1..=MAX_ID_BYTES).contains(&text.len())
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+    (1..=MAX_ID_BYTES).contains(&text.len()) && text.bytes().all(|b| IN_IDS[usize::from(b)])
 }
 
 /// The id of a peer. Its `Debug` is shortened, as in every log line: a server's id is the right to join.

@@ -6,7 +6,7 @@
 //! 2. [`transport`] shakes hands and yields bytes; [`auth`] turns what the peer shows into an identity.
 //! 3. [`session`] reads an [`envelope`] and has the [`policy`] judge it, with the [`schema`] of its type.
 //! 4. [`room`] finds the recipient, whose [`outbox`] takes the envelope in.
-//! 5. The recipient's session writes what its outbox holds.
+//! 5. What the outbox holds is written at once by whoever filled it, else by the recipient's session.
 //!
 //! A session whose connection breaks waits in the [`parking`] until its peer resumes it.
 //!

@@ -13,6 +13,7 @@ use prometheus::{
     IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, core::Collector,
     process_collector::ProcessCollector,
 };
+use tokio::time::Instant;
 
 use self::{
     counters::{Counters, Durations},
@@ -22,6 +23,7 @@ use self::{
 use crate::{
     auth::LoginError,
     config::Transport,
+    envelope::Text,
     policy::{Code, Role},
 };
 
@@ -287,11 +289,12 @@ impl Meter {
         self.count(0, 1, bytes);
     }
 
-    /// Envelopes were written, of which the oldest had come this long ago.
-    pub fn sent(&self, envelopes: usize, bytes: usize, oldest: Option<Duration>) {
-        self.count(2, envelopes as u64, bytes);
+    /// Envelopes were written, of which the oldest had come at that time.
+    pub fn sent(&self, batch: &[Text], oldest: Option<Instant>) {
+        let bytes = batch.iter().map(|text| text.len()).sum();
+        self.count(2, batch.len() as u64, bytes);
         if let Some(oldest) = oldest {
-            self.metrics.flow.relay.observe(oldest);
+            self.metrics.flow.relay.observe(oldest.elapsed());
         }
     }
 

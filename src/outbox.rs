@@ -6,10 +6,12 @@
 
 mod budget;
 mod close;
+mod due;
 mod kept;
 
 use std::{
     collections::VecDeque,
+    fmt,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -20,16 +22,23 @@ use parking_lot::Mutex;
 use tokio::{sync::Notify, time::Instant};
 
 use self::kept::Kept;
-pub use self::{budget::Budget, close::Close};
+pub use self::{
+    budget::Budget,
+    close::Close,
+    due::{Due, Port, WriteNow},
+};
 use crate::{
     config::Delivery,
     envelope::{self, Text},
+    metrics::Meter,
 };
 
 /// A way out of an outbox; the value is its index.
 pub type Lane = Delivery;
 
 const LANES: usize = 3;
+/// About what is written before the next flush.
+pub const BATCH_BYTES: usize = 64 * 1024;
 
 /// Why an envelope was not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,6 +94,10 @@ struct State {
     /// What was sent and is not acknowledged, where the session can be resumed.
     kept: Option<Kept>,
     close: Option<Close>,
+    /// How those who queue something send it at once, where the connection can do that.
+    writer: Option<Writer>,
+    /// Somebody has queued something, and will send it: see [`Due`].
+    due: bool,
     /// When another peer's envelope was last pushed.
     touched: Instant,
 }
@@ -111,8 +124,27 @@ struct Waiting {
     came: Option<Instant>,
 }
 
+/// How a connection is written to by others than its own send loop.
+#[derive(Clone)]
+pub struct Writer {
+    /// The connection.
+    pub port: Arc<dyn Port>,
+    /// What counts what is sent over it.
+    pub meter: Arc<Meter>,
+}
+
+impl fmt::Debug for Writer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Writer")
+    }
+}
+
 #[derive(Debug, Default, Clone, Copy)]
 struct Writing {
+    /// Somebody is writing: nobody else takes anything meanwhile.
+    busy: bool,
+    /// Of that, a part is left to the send loop.
+    begun: bool,
     /// HELLO, or something that is sent again: other lanes wait for it.
     first: bool,
     messages: usize,
@@ -137,6 +169,8 @@ impl Outbox {
                 ack: None,
                 kept: resumable.then(Kept::default),
                 close: None,
+                writer: None,
+                due: false,
                 touched: Instant::now(),
             }),
             lanes: Default::default(),
@@ -146,9 +180,13 @@ impl Outbox {
         }
     }
 
-    /// The connection that serves this outbox from now on has all lanes (`true`) or the ordered one only.
-    pub fn attach(&self, lanes: bool) {
-        self.state.lock().link = if lanes { Link::Lanes } else { Link::Ordered };
+    /// The connection that serves this outbox from now on has all lanes (`true`) or the ordered one only. With
+    /// `writer` also others than its send loop write to it, until what is returned is dropped.
+    pub fn attach(&self, lanes: bool, writer: Option<Writer>) -> Attached<'_> {
+        let mut state = self.state.lock();
+        state.link = if lanes { Link::Lanes } else { Link::Ordered };
+        state.writer = writer;
+        Attached(self)
     }
 
     /// The connection is gone, and the session is to be resumed. What was on its way on lanes of its own is lost
@@ -190,7 +228,7 @@ impl Outbox {
     /// Sets HELLO of the connection that comes next.
     pub fn greet(&self, hello: Text) {
         self.state.lock().hello = Some(hello);
-        self.lanes[Lane::Ordered as usize].notify_one();
+        self.wake();
     }
 
     /// The peer has taken in so many of what it was sent: they are let go. `Err`: more than were sent.
@@ -236,12 +274,13 @@ impl Outbox {
     /// notice that must be sent first; `left` is looked at under the same lock that a PEER_GONE is pushed under, so that nothing
     /// of a sender follows its PEER_GONE.
     pub fn push(
-        &self,
+        self: &Arc<Self>,
         text: Text,
         lane: Lane,
         after: u64,
         left: &AtomicBool,
         came: Instant,
+        due: &mut Due,
     ) -> Result<(), Refused> {
         let mut state = self.state.lock();
         if left.load(Relaxed) {
@@ -253,7 +292,13 @@ impl Outbox {
         }
         self.admit(&state, text.len())?;
         state.touched = came;
-        self.enqueue(&mut state, text, lane, after, Some(came));
+        let lane = self.enqueue(&mut state, text, lane, after, Some(came));
+        if lane != Lane::Ordered || state.writer.is_none() {
+            self.lanes[lane as usize].notify_one();
+        } else if !state.due {
+            state.due = true;
+            due.add(self);
+        }
         Ok(())
     }
 
@@ -262,6 +307,7 @@ impl Outbox {
         let mut state = self.state.lock();
         self.admit(&state, text.len())?;
         self.enqueue(&mut state, text, Lane::Ordered, 0, None);
+        self.wake();
         Ok(state.pushed)
     }
 
@@ -274,6 +320,7 @@ impl Outbox {
         }
         if state.close.is_none() {
             self.enqueue(&mut state, text, Lane::Ordered, 0, None);
+            self.wake();
         }
     }
 
@@ -299,7 +346,7 @@ impl Outbox {
     /// Tells the peer how many of its envelopes are taken in. Only the latest count waits, so it needs no place.
     pub fn ack(&self, received: u64) {
         self.state.lock().ack = Some(received);
-        self.lanes[Lane::Ordered as usize].notify_one();
+        self.wake();
     }
 
     /// Ends the session once everything queued is sent. The first close counts; `false`: there was one already.
@@ -312,7 +359,7 @@ impl Outbox {
         drop(state);
         self.closing.notify_one();
         self.room.notify_waiters();
-        self.lanes[Lane::Ordered as usize].notify_one();
+        self.wake();
         true
     }
 
@@ -328,8 +375,8 @@ impl Outbox {
         self.state.lock().close.clone()
     }
 
-    /// Waits until a lane has something to send, and moves it to `batch`: about `bytes` at most. What is in
-    /// a batch counts as waiting until [`Outbox::sent`]. A close is told to the ordered lane only, once everything on
+    /// Waits until a lane has something to send, and moves it to `batch`: about `bytes` at most. An empty batch is one
+    /// that somebody else has begun to write. What is in a batch counts as waiting until [`Outbox::sent`]. A close is told to the ordered lane only, once everything on
     /// all lanes is sent: until then one lane may still hand over to another.
     pub async fn next(&self, lane: Lane, batch: &mut Vec<Text>, bytes: usize) -> Next {
         loop {
@@ -342,6 +389,10 @@ impl Outbox {
 
     fn take(&self, lane: Lane, batch: &mut Vec<Text>, bytes: usize) -> Option<Next> {
         let mut state = self.state.lock();
+        if lane == Lane::Ordered && state.writing.busy {
+            let begun = std::mem::take(&mut state.writing.begun);
+            return begun.then_some(Next::Batch { oldest: None });
+        }
         let oldest = match lane {
             Lane::Ordered => self.take_in_order(&mut state, batch, bytes),
             _ => state.take_beside(lane, batch, bytes),
@@ -401,6 +452,7 @@ impl Outbox {
             // An idle peer costs no places.
             *queue = VecDeque::new();
         }
+        state.writing.busy = !batch.is_empty();
         oldest
     }
 
@@ -412,9 +464,9 @@ impl Outbox {
         } = match lane {
             Lane::Ordered => std::mem::take(&mut state.writing),
             _ => Writing {
-                first: false,
                 messages: batch.len(),
                 bytes: batch.iter().map(|text| text.len()).sum(),
+                ..Writing::default()
             },
         };
         state.messages -= messages;
@@ -430,7 +482,7 @@ impl Outbox {
                 }
             }
         } else if state.close.is_some() && state.messages == 0 {
-            self.lanes[Lane::Ordered as usize].notify_one();
+            self.wake();
         }
         drop(state);
         batch.clear();
@@ -483,7 +535,7 @@ impl Outbox {
         lane: Lane,
         after: u64,
         came: Option<Instant>,
-    ) {
+    ) -> Lane {
         let lane = match state.link {
             Link::Lanes => lane,
             Link::Ordered | Link::Parked => Lane::Ordered,
@@ -503,11 +555,40 @@ impl Outbox {
             place,
             came,
         });
-        self.lanes[lane as usize].notify_one();
+        lane
+    }
+
+    /// Wakes the send loop of the ordered lane.
+    fn wake(&self) {
+        self.lanes[Lane::Ordered as usize].notify_one();
+    }
+}
+
+/// A connection serves an outbox until this is dropped: from then on nobody writes to it but its own task.
+pub struct Attached<'a>(&'a Outbox);
+
+impl Drop for Attached<'_> {
+    fn drop(&mut self) {
+        let writer = self.0.state.lock().writer.take();
+        if let Some(writer) = writer {
+            writer.port.settle();
+        }
     }
 }
 
 impl State {
+    /// Is there something to send, or to end with, on the ordered lane?
+    fn waits_in_order(&self) -> bool {
+        self.hello.is_some()
+            || self.ack.is_some()
+            || self.close.is_some()
+            || !self.queues[Lane::Ordered as usize].is_empty()
+            || self
+                .kept
+                .as_ref()
+                .is_some_and(|kept| kept.next < kept.texts.len())
+    }
+
     /// What another lane may carry: nothing before HELLO is written, everything is sent again and all that waited
     /// meanwhile is sent, nor before the notice that an envelope waits for.
     fn take_beside(&mut self, lane: Lane, batch: &mut Vec<Text>, bytes: usize) -> Option<Instant> {

@@ -6,6 +6,7 @@ mod samples;
 
 use std::{borrow::Cow, collections::HashMap};
 
+use foldhash::fast::RandomState;
 use serde_json::value::RawValue;
 
 use crate::{
@@ -33,7 +34,7 @@ pub struct Policy {
     pub ids: Ids,
     /// Whether and how a broken connection is resumed.
     pub resume: Option<Resume>,
-    rules: HashMap<String, Rule>,
+    rules: HashMap<String, Rule, RandomState>,
     unknown_types: UnknownTypes,
     server_info: Option<Box<RawValue>>,
     ice_servers: IceServers,
@@ -176,7 +177,7 @@ impl Policy {
     /// turn out as the configuration says, is one problem.
     pub fn new(config: &Config) -> Result<Self, Vec<Problem>> {
         let mut problems = Vec::new();
-        let mut rules = HashMap::new();
+        let mut rules = HashMap::default();
         for kind in &config.schemas.types {
             match Rule::new(config, kind) {
                 Ok(rule) => _ = rules.insert(kind.name.clone(), rule),

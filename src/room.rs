@@ -11,6 +11,7 @@ use std::{
     },
 };
 
+use foldhash::fast::RandomState;
 use parking_lot::RwLock;
 use tokio::time::Instant;
 
@@ -18,7 +19,7 @@ use crate::{
     config::{IdStyle, OnConflict},
     envelope::{self, Text},
     ids::PeerId,
-    outbox::{Close, Lane, Outbox, Refused},
+    outbox::{Close, Due, Lane, Outbox, Refused},
 };
 
 /// HELLO comes before everything on every lane, so that nothing more has to be waited for.
@@ -34,7 +35,7 @@ pub struct Rooms {
 
 #[derive(Debug, Default)]
 struct Registry {
-    rooms: HashMap<PeerId, Arc<Room>>,
+    rooms: HashMap<PeerId, Arc<Room>, RandomState>,
     draining: bool,
 }
 
@@ -60,7 +61,7 @@ pub struct Room {
     /// Will a server come back under the same id?
     fixed: bool,
     server: Arc<Outbox>,
-    clients: RwLock<HashMap<PeerId, Arc<Client>>>,
+    clients: RwLock<HashMap<PeerId, Arc<Client>, RandomState>>,
     /// The server has left; nothing of it may follow its PEER_GONE.
     ended: AtomicBool,
 }
@@ -280,14 +281,17 @@ impl Room {
     }
 
     /// From a client to the server.
-    pub fn to_server(&self, from: &Client, outbound: Outbound) -> Delivery {
+    pub fn to_server(&self, from: &Client, outbound: Outbound, due: &mut Due) -> Delivery {
         let Outbound {
             text,
             lane,
             drop_on_full,
             came,
         } = outbound;
-        match self.server.push(text, lane, from.joined, &from.left, came) {
+        let pushed = self
+            .server
+            .push(text, lane, from.joined, &from.left, came, due);
+        match pushed {
             Err(Refused::Full) if !drop_on_full => Delivery::TooSlow,
             Err(Refused::Closed) => Delivery::UnknownPeer,
             Ok(()) | Err(Refused::Full) => Delivery::Done,
@@ -295,21 +299,21 @@ impl Room {
     }
 
     /// From the server to one client.
-    pub fn to_client(&self, id: &str, outbound: Outbound) -> Delivery {
+    pub fn to_client(&self, id: &str, outbound: Outbound, due: &mut Due) -> Delivery {
         let Some(client) = self.clients.read().get(id).map(Arc::clone) else {
             return Delivery::UnknownPeer;
         };
-        self.push_to(&client, outbound)
+        self.push_to(&client, outbound, due)
     }
 
     /// From the server to all clients.
-    pub fn to_everyone(&self, outbound: &Outbound) {
+    pub fn to_everyone(&self, outbound: &Outbound, due: &mut Due) {
         // Pushed under the lock, so that nobody is copied; whoever is too slow is dealt with after it.
         let slow: Vec<_> = self
             .clients
             .read()
             .values()
-            .filter(|client| self.try_push(client, outbound.clone()) == Err(Refused::Full))
+            .filter(|client| self.try_push(client, outbound.clone(), due) == Err(Refused::Full))
             .map(Arc::clone)
             .collect();
         if !outbound.drop_on_full {
@@ -319,9 +323,9 @@ impl Room {
         }
     }
 
-    fn push_to(&self, client: &Client, outbound: Outbound) -> Delivery {
+    fn push_to(&self, client: &Client, outbound: Outbound, due: &mut Due) -> Delivery {
         let drop_on_full = outbound.drop_on_full;
-        match self.try_push(client, outbound) {
+        match self.try_push(client, outbound, due) {
             Err(Refused::Full) if !drop_on_full => {
                 self.expel(client, too_slow());
                 Delivery::Expelled
@@ -331,13 +335,13 @@ impl Room {
         }
     }
 
-    fn try_push(&self, client: &Client, outbound: Outbound) -> Result<(), Refused> {
+    fn try_push(&self, client: &Client, outbound: Outbound, due: &mut Due) -> Result<(), Refused> {
         let Outbound {
             text, lane, came, ..
         } = outbound;
         client
             .outbox
-            .push(text, lane, AFTER_HELLO, &self.ended, came)
+            .push(text, lane, AFTER_HELLO, &self.ended, came, due)
     }
 
     /// Ends the session of a client at its server's wish.

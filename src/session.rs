@@ -1,7 +1,7 @@
 //! A session: one function for every transport and both roles, from HELLO to BYE.
 //!
-//! The receive loop turns bytes into envelopes, has them judged, and hands them to the room. The send loop
-//! writes what the session's own outbox holds. They meet in the outbox alone.
+//! The receive loop turns bytes into envelopes, has them judged, and hands them to the room; before it waits for more it
+//! sends what it has queued for others. The send loop writes what is left in the session's own outbox.
 
 mod commands;
 mod deliver;
@@ -29,7 +29,7 @@ use crate::{
     hub::Hub,
     ids::PeerId,
     metrics::Meter,
-    outbox::{Close, Outbox},
+    outbox::{Close, Outbox, Writer},
     parking::Ticket,
     policy::Role,
     room::{Client, Room, ServerId},
@@ -95,7 +95,7 @@ pub fn serve<R: Receive, T: Transmit>(
         };
         let role = session.seat.role();
         let id = session.seat.id().short().to_owned();
-        let meter = hub.metrics.connect(role, transport);
+        let meter = Arc::new(hub.metrics.connect(role, transport));
         info!(role = role.as_str(), id, transport = transport.as_str(), %address, "session {how}");
         let served = run(&mut connection, session, &meter, &hub).await;
         meter.ended(served.code);
@@ -276,16 +276,21 @@ impl Over {
 async fn run<R: Receive, T: Transmit>(
     connection: &mut Connection<R, T>,
     mut session: Box<Session>,
-    meter: &Meter,
+    meter: &Arc<Meter>,
     hub: &Hub,
 ) -> Served {
     let Connection {
         receiver,
         transmitter,
+        port,
         lanes,
     } = connection;
     let outbox = Arc::clone(&session.outbox);
-    outbox.attach(lanes.is_some());
+    let writer = port.take().map(|port| Writer {
+        port,
+        meter: Arc::clone(meter),
+    });
+    let attached = outbox.attach(lanes.is_some(), writer);
     let ping = Notify::new();
     let asked_away = session.ticket.as_ref().map(Ticket::asked_away);
     let sending = send::everything(&outbox, transmitter, lanes.as_ref(), &ping, meter);
@@ -303,6 +308,7 @@ async fn run<R: Receive, T: Transmit>(
     if let Some(window) = session.window().filter(|_| over.is_break()) {
         // Nothing more is written of what the session has: its next connection sends it.
         drop(sending);
+        drop(attached);
         hub.parking.park(session, window);
         served.parked = true;
         if let Some(close) = &close {

@@ -9,11 +9,14 @@ pub mod origin;
 pub mod websocket;
 pub mod webtransport;
 
-use std::{io, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
-use crate::{envelope::Text, outbox::Close};
+use crate::{
+    envelope::Text,
+    outbox::{Close, Port},
+};
 
 /// How long a connection whose last words are written may take to go away by itself. Closing earlier would
 /// reset it, and a reset eats what the peer has not read yet.
@@ -25,6 +28,8 @@ pub struct Connection<R, T> {
     pub receiver: R,
     /// What goes, in order.
     pub transmitter: T,
+    /// How others than the task of its session write to it, where it can be written to without waiting.
+    pub port: Option<Arc<dyn Port>>,
     /// What goes beside that order, where the transport can and the peer wants it.
     pub lanes: Option<webtransport::Lanes>,
 }

@@ -134,6 +134,7 @@ fn connect(hub: &Arc<Hub>, path: Path) -> Link {
             texts: to_peer,
             carries: Arc::clone(&carries[1]),
         },
+        port: None,
         lanes: None,
     };
     let address = IpAddr::from(Ipv4Addr::LOCALHOST);

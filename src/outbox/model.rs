@@ -1,10 +1,15 @@
-//! Outboxes that are filled, sent from, cut off, parked and resumed at random, against a model of their peer.
+//! Outboxes that are filled, sent from by their loop and by senders at once, cut off, parked and resumed at random, against
+//! a model of their peer.
 //!
 //! A seed is a case; the one of a failure is printed, and can be added to [`SEEDS`].
 
 use std::collections::{HashMap, HashSet};
 
-use rand::{RngExt, SeedableRng, rngs::StdRng};
+use rand::{
+    Rng, RngExt, SeedableRng,
+    distr::{Distribution, StandardUniform},
+    rngs::StdRng,
+};
 
 use super::*;
 use crate::config::QueueBound;
@@ -21,14 +26,17 @@ static PRESENT: AtomicBool = AtomicBool::new(false);
 fn whatever_happens_to_its_connections_a_peer_gets_everything_once_and_in_order() {
     let mut resumed = 0;
     let mut refused = 0;
+    let mut at_once = 0;
     for seed in (0..CASES).chain(SEEDS).chain([rand::random()]) {
         let told = OnFailure(seed);
         let case = Case::new(seed).run();
         resumed += case.resumed;
+        at_once += case.at_once;
         refused += usize::from(case.over == Some(Over::Refused));
         drop(told);
     }
     assert!(resumed > 10_000 && refused > 100, "{resumed} {refused}");
+    assert!(at_once > 2_000, "{at_once}");
 }
 
 /// Prints the seed of a case that fails.
@@ -60,7 +68,10 @@ enum Over {
 
 struct Case {
     rng: StdRng,
-    outbox: Outbox,
+    outbox: Arc<Outbox>,
+    /// The connection, as senders write to it.
+    port: Arc<TestPort>,
+    due: Due,
     each: QueueBound,
     kept: QueueBound,
     total: usize,
@@ -76,8 +87,12 @@ struct Case {
     closed: bool,
     over: Option<Over>,
     resumed: usize,
+    /// How often senders wrote.
+    at_once: usize,
     /// The batch that each lane's loop has.
     writing: [Vec<Text>; LANES],
+    /// The one in order was begun by a sender, and the loop does not know of it yet.
+    begun: bool,
     /// What the present connection has carried in order, and how much of it the peer has read.
     wire: Vec<Text>,
     read: usize,
@@ -102,7 +117,9 @@ impl Case {
         let budget = Arc::new(Budget::new(each, kept, total));
         let mut case = Self {
             rng,
-            outbox: Outbox::new(budget, true),
+            outbox: Arc::new(Outbox::new(budget, true)),
+            port: Arc::default(),
+            due: Due::default(),
             each,
             kept,
             total,
@@ -115,7 +132,9 @@ impl Case {
             closed: false,
             over: None,
             resumed: 0,
+            at_once: 0,
             writing: Default::default(),
+            begun: false,
             wire: Vec::new(),
             read: 0,
             received: Vec::new(),
@@ -138,15 +157,18 @@ impl Case {
         self.finish();
         let budget = Arc::clone(&self.outbox.budget);
         let none = Arc::new(Budget::new(self.each, self.kept, 0));
-        drop(std::mem::replace(&mut self.outbox, Outbox::new(none, true)));
+        let none = Arc::new(Outbox::new(none, true));
+        self.due = Due::default();
+        drop(std::mem::replace(&mut self.outbox, none));
         assert_eq!(budget.queued(), 0);
         self
     }
 
     fn step(&mut self) {
         match self.rng.random_range(0..100) {
-            0..34 => self.push(),
-            34..42 => self.notify(),
+            0..28 => self.push(),
+            28..36 => self.send_due(),
+            36..42 => self.notify(),
             42..44 => self.notify_always(),
             44..47 => self.outbox.ack(self.rng.random_range(0..1_000)),
             47..54 => self.acknowledge(),
@@ -174,7 +196,7 @@ impl Case {
         let full = self.is_full(text.len());
         let taken = self
             .outbox
-            .push(text, lane, place, &PRESENT, Instant::now());
+            .push(text, lane, place, &PRESENT, Instant::now(), &mut self.due);
         let dropped = !self.connected && lane == Lane::Datagram;
         self.expect(taken, full && !dropped);
         if taken.is_ok() && !dropped {
@@ -249,8 +271,40 @@ impl Case {
         }
     }
 
+    /// The senders write what they have queued, or leave it to the send loop.
+    fn send_due(&mut self) {
+        *self.port.takes.lock() = self.rng.random();
+        match self.rng.random_bool(0.9) {
+            true => _ = self.due.send(1),
+            false => self.due = Due::default(),
+        }
+        let Some((batch, whole)) = self.port.written.lock().take() else {
+            return;
+        };
+        self.at_once += 1;
+        assert!(self.connected && self.writing[Lane::Ordered as usize].is_empty());
+        for text in &batch {
+            if let Some(number) = number(text) {
+                self.count(number, text.len());
+            }
+        }
+        match whole {
+            true => self.wire.extend(batch),
+            false => {
+                self.begun = true;
+                self.writing[Lane::Ordered as usize] = batch;
+            }
+        }
+    }
+
     /// Takes a batch, or is done with the one that was taken.
     fn write(&mut self, lane: Lane) {
+        if lane == Lane::Ordered && std::mem::take(&mut self.begun) {
+            let mut batch = Vec::new();
+            let next = self.outbox.take(lane, &mut batch, 1);
+            assert_eq!(next, Some(Next::Batch { oldest: None }));
+            assert!(batch.is_empty(), "somebody is writing");
+        }
         let mut batch = std::mem::take(&mut self.writing[lane as usize]);
         if batch.is_empty() {
             let bytes = self.rng.random_range(1..300);
@@ -339,6 +393,8 @@ impl Case {
             let batch = std::mem::take(&mut self.writing[lane as usize]);
             self.lost.extend(batch.iter().filter_map(number));
         }
+        self.begun = false;
+        self.attached(None);
         self.outbox.park();
         self.connected = false;
         self.note_moved();
@@ -383,8 +439,23 @@ impl Case {
         self.wire.clear();
         self.read = 0;
         self.outbox.greet("hello".into());
-        self.outbox.attach(self.rng.random());
+        self.port = Arc::default();
+        match self.rng.random_range(0..5) {
+            0 => drop(self.outbox.attach(true, None)),
+            1 => drop(self.outbox.attach(false, None)),
+            _ => self.attached(Some(Arc::clone(&self.port) as Arc<dyn Port>)),
+        }
         self.connected = true;
+    }
+
+    /// Leaves the outbox attached: what it returns borrows it.
+    fn attached(&mut self, port: Option<Arc<dyn Port>>) {
+        match port {
+            None => drop(Attached(&self.outbox)),
+            Some(port) => {
+                std::mem::forget(self.outbox.attach(false, Some(due::tests::writer(port))))
+            }
+        }
     }
 
     fn close(&mut self) {
@@ -469,6 +540,48 @@ impl Case {
             state.messages,
             waiting + state.writing.messages + beside.iter().sum::<usize>()
         );
+    }
+}
+
+/// A connection that takes the next batch whole, in part or not at all.
+#[derive(Default)]
+struct TestPort {
+    takes: Mutex<Takes>,
+    written: Mutex<Option<(Vec<Text>, bool)>>,
+}
+
+#[derive(Default, Clone, Copy)]
+enum Takes {
+    #[default]
+    None,
+    Part,
+    All,
+}
+
+impl Distribution<Takes> for StandardUniform {
+    fn sample<R: Rng + ?Sized>(&self, rng: &mut R) -> Takes {
+        [Takes::None, Takes::Part, Takes::All][rng.random_range(0..3)]
+    }
+}
+
+impl Port for TestPort {
+    fn at_once(&self, write: &mut dyn FnMut(&mut dyn WriteNow)) -> bool {
+        if let Takes::None = *self.takes.lock() {
+            return false;
+        }
+        write(&mut &*self);
+        true
+    }
+
+    fn settle(&self) {}
+}
+
+impl WriteNow for &TestPort {
+    fn write_now(&mut self, batch: &[Text]) -> std::io::Result<bool> {
+        let whole = matches!(*self.takes.lock(), Takes::All);
+        let before = self.written.lock().replace((batch.to_vec(), whole));
+        assert!(before.is_none(), "one at a time");
+        Ok(whole)
     }
 }
 

@@ -15,24 +15,36 @@ fn budget(messages: usize, bytes: usize, total: usize) -> Arc<Budget> {
 }
 
 /// An outbox with these bounds of its own.
-fn bounded(messages: usize, bytes: usize) -> Outbox {
-    Outbox::new(budget(messages, bytes, PLENTY), false)
+fn bounded(messages: usize, bytes: usize) -> Arc<Outbox> {
+    Arc::new(Outbox::new(budget(messages, bytes, PLENTY), false))
 }
 
 /// An outbox that is never full, whose connection has every lane.
-fn with_lanes() -> Outbox {
+fn with_lanes() -> Arc<Outbox> {
     let outbox = bounded(PLENTY, PLENTY);
-    outbox.attach(true);
+    drop(outbox.attach(true, None));
     outbox
 }
 
-fn push(outbox: &Outbox, text: &'static str) -> Result<(), Refused> {
-    outbox.push(text.into(), Lane::Ordered, 0, &PRESENT, Instant::now())
+fn push(outbox: &Arc<Outbox>, text: &'static str) -> Result<(), Refused> {
+    push_from(outbox, text, &PRESENT)
 }
 
-fn push_on(outbox: &Outbox, lane: Lane, after: u64, text: &'static str) {
+fn push_from(outbox: &Arc<Outbox>, text: &'static str, left: &AtomicBool) -> Result<(), Refused> {
+    let due = &mut Due::default();
+    outbox.push(text.into(), Lane::Ordered, 0, left, Instant::now(), due)
+}
+
+fn push_on(outbox: &Arc<Outbox>, lane: Lane, after: u64, text: &'static str) {
     outbox
-        .push(text.into(), lane, after, &PRESENT, Instant::now())
+        .push(
+            text.into(),
+            lane,
+            after,
+            &PRESENT,
+            Instant::now(),
+            &mut Due::default(),
+        )
         .expect("there is a place");
 }
 
@@ -44,14 +56,14 @@ async fn soon<F: Future>(coming: F) -> F::Output {
 }
 
 /// What a lane has to send now, without saying that it was sent. `None`: nothing.
-fn taken(outbox: &Outbox, lane: Lane) -> Option<Vec<Text>> {
+fn taken(outbox: &Arc<Outbox>, lane: Lane) -> Option<Vec<Text>> {
     let mut batch = Vec::new();
     let next = outbox.take(lane, &mut batch, PLENTY);
     matches!(next, Some(Next::Batch { .. })).then_some(batch)
 }
 
 /// Sends what a lane has now.
-fn send(outbox: &Outbox, lane: Lane) -> Vec<String> {
+fn send(outbox: &Arc<Outbox>, lane: Lane) -> Vec<String> {
     let mut batch = taken(outbox, lane).unwrap_or_default();
     let texts = batch.iter().map(ToString::to_string).collect();
     outbox.sent(lane, &mut batch);
@@ -59,13 +71,13 @@ fn send(outbox: &Outbox, lane: Lane) -> Vec<String> {
 }
 
 /// Sends what the ordered lane has, until it has nothing more.
-fn send_all(outbox: &Outbox) -> Vec<String> {
+fn send_all(outbox: &Arc<Outbox>) -> Vec<String> {
     std::iter::from_fn(|| Some(send(outbox, Lane::Ordered)).filter(|sent| !sent.is_empty()))
         .flatten()
         .collect()
 }
 
-fn told_to_close(outbox: &Outbox) -> Option<u16> {
+fn told_to_close(outbox: &Arc<Outbox>) -> Option<u16> {
     match outbox.take(Lane::Ordered, &mut Vec::new(), PLENTY) {
         Some(Next::Close(close)) => Some(close.code),
         _ => None,
@@ -106,8 +118,8 @@ fn what_is_being_written_still_counts_as_waiting() {
 #[test]
 fn all_queues_share_a_budget_that_is_given_back_when_something_is_sent_or_a_queue_goes() {
     let budget = budget(PLENTY, PLENTY, 10);
-    let one = Outbox::new(Arc::clone(&budget), false);
-    let other = Outbox::new(Arc::clone(&budget), false);
+    let one = Arc::new(Outbox::new(Arc::clone(&budget), false));
+    let other = Arc::new(Outbox::new(Arc::clone(&budget), false));
     assert_eq!(push(&one, "123456"), Ok(()));
     assert_eq!(push(&other, "12345"), Err(Refused::Full));
     assert_eq!(push(&other, "1234"), Ok(()));
@@ -235,8 +247,8 @@ async fn a_close_is_told_once_everything_on_every_lane_is_sent() {
 #[test]
 fn what_one_lane_could_not_carry_goes_on_another_and_counts_all_the_while() {
     let budget = budget(1, PLENTY, PLENTY);
-    let outbox = Outbox::new(Arc::clone(&budget), false);
-    outbox.attach(true);
+    let outbox = Arc::new(Outbox::new(Arc::clone(&budget), false));
+    drop(outbox.attach(true, None));
     push_on(&outbox, Lane::Datagram, 0, "large");
     outbox.close(Close::new(1001, "going"));
     let mut batch = taken(&outbox, Lane::Datagram).expect("a batch");
@@ -282,20 +294,18 @@ async fn whoever_waits_for_a_close_is_woken_by_it_or_by_one_before() {
 fn a_notice_that_must_have_a_place_has_one_and_ends_its_senders_words() {
     let outbox = bounded(1, PLENTY);
     let left = AtomicBool::new(false);
-    outbox
-        .push("message".into(), Lane::Ordered, 0, &left, Instant::now())
-        .expect("a place");
+    push_from(&outbox, "message", &left).expect("a place");
     outbox.notify_always("gone".into(), Some(&left));
-    let late = outbox.push("late".into(), Lane::Ordered, 0, &left, Instant::now());
+    let late = push_from(&outbox, "late", &left);
     assert_eq!(late, Err(Refused::Closed), "not Full: its sender has left");
     assert_eq!(send_all(&outbox), ["message", "gone"]);
-    let late = outbox.push("late".into(), Lane::Ordered, 0, &left, Instant::now());
+    let late = push_from(&outbox, "late", &left);
     assert_eq!(late, Err(Refused::Closed));
 }
 
 /// Waits with a refusal while `free` makes a place, or ends the session.
 async fn waiting_for_a_place(
-    outbox: &Outbox,
+    outbox: &Arc<Outbox>,
     free: impl Future<Output = ()>,
 ) -> Result<(), Refused> {
     let mut waiting = pin!(outbox.notify_when_free("refusal".into()));
@@ -316,8 +326,8 @@ async fn a_refusal_waits_for_a_place_in_its_own_queue() {
 #[tokio::test(start_paused = true)]
 async fn a_refusal_waits_for_a_place_in_all_queues_together() {
     let budget = budget(PLENTY, PLENTY, 8);
-    let outbox = Outbox::new(Arc::clone(&budget), false);
-    let other = Outbox::new(Arc::clone(&budget), false);
+    let outbox = Arc::new(Outbox::new(Arc::clone(&budget), false));
+    let other = Arc::new(Outbox::new(Arc::clone(&budget), false));
     push(&other, "12345").expect("a place");
     let free = async { assert_eq!(send(&other, Lane::Ordered), ["12345"]) };
     assert_eq!(waiting_for_a_place(&outbox, free).await, Ok(()));

@@ -161,16 +161,22 @@ fn a_server_and_its_clients_reach_each_other_and_nobody_else() {
     assert_eq!(house.rooms.len(), 2);
     let (one, two) = (house.join(&room), house.join(&room));
     let stranger = house.join(&other);
-    assert_eq!(room.to_server(&one, message(&one.id)), Delivery::Done);
+    assert_eq!(
+        room.to_server(&one, message(&one.id), &mut Due::default()),
+        Delivery::Done
+    );
     assert_eq!(told(&room.server), [seen(&one.id)]);
-    assert_eq!(room.to_client(&two.id, message(&room.id)), Delivery::Done);
+    assert_eq!(
+        room.to_client(&two.id, message(&room.id), &mut Due::default()),
+        Delivery::Done
+    );
     assert_eq!(told(&two.outbox), [seen(&room.id)]);
     assert_eq!(
-        room.to_client(&stranger.id, message(&room.id)),
+        room.to_client(&stranger.id, message(&room.id), &mut Due::default()),
         Delivery::UnknownPeer
     );
     assert_eq!(
-        room.to_client(&room.id, message(&room.id)),
+        room.to_client(&room.id, message(&room.id), &mut Due::default()),
         Delivery::UnknownPeer
     );
     for peer in [
@@ -190,7 +196,7 @@ fn a_broadcast_reaches_every_client_of_the_room_once() {
     let (room, other) = (house.open_random(), house.open_random());
     let clients = [house.join(&room), house.join(&room), house.join(&room)];
     let stranger = house.join(&other);
-    room.to_everyone(&message(&room.id));
+    room.to_everyone(&message(&room.id), &mut Due::default());
     for client in &clients {
         assert_eq!(told(&client.outbox), [seen(&room.id)]);
     }
@@ -212,17 +218,17 @@ fn joining_comes_before_and_leaving_after_what_a_client_says_however_much_waits(
     let house = House::new();
     let room = house.open_random();
     let client = house.try_join(&room.id, 1000).expect("let in");
-    room.to_server(&client, message(&client.id));
+    room.to_server(&client, message(&client.id), &mut Due::default());
     room.leave(&client);
     room.leave(&client);
     assert_eq!(
-        room.to_server(&client, message(&client.id)),
+        room.to_server(&client, message(&client.id), &mut Due::default()),
         Delivery::UnknownPeer
     );
     let expected = [joined(&client.id), seen(&client.id), gone(&client.id)];
     assert_eq!(told(&room.server), expected);
     assert_eq!(
-        room.to_client(&client.id, message(&room.id)),
+        room.to_client(&client.id, message(&room.id), &mut Due::default()),
         Delivery::UnknownPeer
     );
     assert_eq!(closed(&client.outbox), None, "it left by itself");
@@ -234,13 +240,13 @@ fn nothing_of_a_server_follows_its_peer_gone() {
     let room = house.open_random();
     let client = house.try_join(&room.id, 1000).expect("let in");
     // As a broadcast that has found the client before the room ended.
-    room.to_everyone(&message(&room.id));
+    room.to_everyone(&message(&room.id), &mut Due::default());
     house.rooms.close(&room);
     assert_eq!(
-        room.push_to(&client, message(&room.id)),
+        room.push_to(&client, message(&room.id), &mut Due::default()),
         Delivery::UnknownPeer
     );
-    room.to_everyone(&message(&room.id));
+    room.to_everyone(&message(&room.id), &mut Due::default());
     let hello = from("0", "HELLO", json!({ "id": &*client.id }));
     assert_eq!(
         told(&client.outbox),
@@ -350,20 +356,23 @@ fn a_client_that_is_too_slow_is_expelled_and_costs_nobody_else_anything() {
     let room = house.open_random();
     let (slow, quick) = (house.join(&room), house.join(&room));
     for n in 0..3 {
-        room.to_everyone(&message(&room.id));
+        room.to_everyone(&message(&room.id), &mut Due::default());
         assert_eq!(told(&quick.outbox), [seen(&room.id)], "{n}");
     }
     assert_eq!(closed(&slow.outbox), Some(4508));
     assert_eq!(closed(&quick.outbox), None);
     assert_eq!(told(&room.server), [gone(&slow.id)]);
     assert_eq!(
-        room.to_client(&slow.id, message(&room.id)),
+        room.to_client(&slow.id, message(&room.id), &mut Due::default()),
         Delivery::UnknownPeer
     );
 
     let slow = house.join(&room);
     for delivery in [Delivery::Done, Delivery::Done, Delivery::Expelled] {
-        assert_eq!(room.to_client(&slow.id, message(&room.id)), delivery);
+        assert_eq!(
+            room.to_client(&slow.id, message(&room.id), &mut Due::default()),
+            delivery
+        );
     }
     assert_eq!(closed(&slow.outbox), Some(4508));
     assert_eq!(told(&room.server), [gone(&slow.id)]);
@@ -375,7 +384,10 @@ fn a_server_that_is_too_slow_refuses_messages_and_clients_and_is_told_who_left()
     let room = house.open_random();
     let client = house.join(&room);
     for delivery in [Delivery::Done, Delivery::Done, Delivery::TooSlow] {
-        assert_eq!(room.to_server(&client, message(&client.id)), delivery);
+        assert_eq!(
+            room.to_server(&client, message(&client.id), &mut Due::default()),
+            delivery
+        );
     }
     let refused = house.try_join(&room.id, 1000).expect_err("full");
     assert_eq!(refused.code, 1013);
@@ -394,14 +406,14 @@ fn what_may_be_dropped_is_dropped_where_a_queue_is_full_and_nothing_else_happens
     let client = house.join(&room);
     for _ in 0..3 {
         assert_eq!(
-            room.to_server(&client, droppable(&client.id)),
+            room.to_server(&client, droppable(&client.id), &mut Due::default()),
             Delivery::Done
         );
         assert_eq!(
-            room.to_client(&client.id, droppable(&room.id)),
+            room.to_client(&client.id, droppable(&room.id), &mut Due::default()),
             Delivery::Done
         );
-        room.to_everyone(&droppable(&room.id));
+        room.to_everyone(&droppable(&room.id), &mut Due::default());
     }
     assert_eq!(told(&room.server), [seen(&client.id)]);
     assert_eq!(told(&client.outbox), [seen(&room.id)]);

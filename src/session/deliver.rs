@@ -9,7 +9,7 @@ use super::{Session, commands};
 use crate::{
     config::Delivery as Lane,
     envelope::{self, Address, Envelope, Invalid, Text},
-    outbox::Close,
+    outbox::{Close, Due},
     policy::{Code, Judgement, Policy, Refusal, Role, Rule, Verdict},
     room::{Delivery, Outbound},
     schema::Violation,
@@ -41,7 +41,7 @@ pub(super) enum Outcome {
 
 impl Session {
     /// One envelope, from what was read to the recipient's queue.
-    pub(super) fn handle(&self, read: &Read<'_>, came: Instant) -> Outcome {
+    pub(super) fn handle(&self, read: &Read<'_>, came: Instant, due: &mut Due) -> Outcome {
         let policy = self.hub.policy.load();
         let about = About::of(read);
         let verdict = match read {
@@ -53,7 +53,7 @@ impl Session {
                 }
             }
             Ok(envelope) => match self.judge(&policy, envelope) {
-                Verdict::Deliver(rule) => match self.deliver(envelope, rule, came) {
+                Verdict::Deliver(rule) => match self.deliver(envelope, rule, came, due) {
                     None => return Outcome::Done,
                     Some(refusal) => Verdict::Refuse(refusal),
                 },
@@ -86,6 +86,7 @@ impl Session {
         envelope: &Envelope<'_>,
         rule: Option<&Rule>,
         came: Instant,
+        due: &mut Due,
     ) -> Option<Refusal> {
         let outbound = || Outbound {
             text: envelope::forward(self.seat.id(), &envelope.kind, envelope.message),
@@ -96,11 +97,11 @@ impl Session {
         let room = &self.seat.room;
         let delivery = match (&self.seat.client, &envelope.to) {
             (Some(client), Address::Peer(to)) if **to == *room.id => {
-                room.to_server(client, outbound())
+                room.to_server(client, outbound(), due)
             }
-            (None, Address::Peer(to)) => room.to_client(to, outbound()),
+            (None, Address::Peer(to)) => room.to_client(to, outbound(), due),
             (None, Address::Everyone) => {
-                room.to_everyone(&outbound());
+                room.to_everyone(&outbound(), due);
                 Delivery::Done
             }
             _ => Delivery::UnknownPeer,

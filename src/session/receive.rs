@@ -1,9 +1,10 @@
 //! The receive loop: what comes is read, held to its rate, handed on, counted, and its silence watched.
 
-use std::{cell::RefCell, pin::pin, time::Duration};
+use std::{cell::RefCell, future::poll_fn, pin::pin, time::Duration};
 
 use tokio::{
     sync::Notify,
+    task::yield_now,
     time::{Instant, sleep, sleep_until, timeout},
 };
 
@@ -17,7 +18,7 @@ use crate::{
     envelope::{self, Envelope},
     json::Tape,
     metrics::Meter,
-    outbox::{Close, Refused},
+    outbox::{Close, Due, Refused},
     transport::{End, Receive, Received},
 };
 
@@ -28,12 +29,17 @@ const ACK_BYTES: usize = 64 * 1024;
 /// How long after the first of them it is told at the latest.
 const ACK_AFTER: Duration = Duration::from_secs(10);
 
+/// So many are sent to before other tasks have their turn.
+const SENT_AT_ONCE: usize = 64;
+
 /// The receive loop of one session on one connection.
 pub struct Loop<'a> {
     session: &'a mut Session,
     meter: &'a Meter,
     vigil: Vigil,
     unacknowledged: Unacknowledged,
+    /// Where something waits that it has queued for others, and not sent.
+    due: Due,
 }
 
 /// What was taken in and the peer has not been told of.
@@ -52,6 +58,7 @@ impl<'a> Loop<'a> {
             meter,
             vigil: Vigil::new(Instant::now()),
             unacknowledged: Unacknowledged::default(),
+            due: Due::default(),
         }
     }
 
@@ -65,7 +72,7 @@ impl<'a> Loop<'a> {
         }
         loop {
             let received = tokio::select! {
-                received = receiver.receive() => received,
+                received = next(receiver, &mut self.due) => received,
                 () = &mut alarm, if armed => {
                     match self.look(receiver.heard()) {
                         Watch::Until(Some(at)) => alarm.as_mut().reset(at),
@@ -81,6 +88,9 @@ impl<'a> Loop<'a> {
                 Received::Alive => {}
                 Received::End(end) => return end,
                 Received::Envelope { text, ordered } => {
+                    if self.due.envelope(text.len()) {
+                        self.send_due().await;
+                    }
                     if let Err(close) = self.envelope(&text, ordered).await {
                         return End::Violation(close);
                     }
@@ -92,6 +102,13 @@ impl<'a> Loop<'a> {
                     }
                 }
             }
+        }
+    }
+
+    /// Sends what it has queued for others.
+    async fn send_due(&mut self) {
+        while self.due.send(SENT_AT_ONCE) {
+            yield_now().await;
         }
     }
 
@@ -122,7 +139,7 @@ impl<'a> Loop<'a> {
         let (outcome, counts) = with_tape(|tape| {
             let read = Envelope::parse(text, self.session.seat.id(), tape);
             let outcome = match within_rate {
-                true => self.session.handle(&read, came),
+                true => self.session.handle(&read, came, &mut self.due),
                 false => self.session.too_many(&read),
             };
             (outcome, envelope::kind_counts(kind(&read)))
@@ -178,6 +195,7 @@ impl<'a> Loop<'a> {
                     return Err(Close::new(4429, "too many messages").spread(1));
                 }
                 OnExcess::Wait => {
+                    self.send_due().await;
                     // Boxed, as all that is waited for seldom: a session at rest has its size else.
                     Box::pin(sleep(wait)).await;
                     now = Instant::now();
@@ -194,9 +212,10 @@ impl<'a> Loop<'a> {
         let Some(error) = self.session.untold.clone() else {
             return Ok(());
         };
-        let outbox = &self.session.outbox;
         // Whoever is being closed is told that instead.
-        if outbox.notify(error.clone()) == Err(Refused::Full) {
+        if self.session.outbox.notify(error.clone()) == Err(Refused::Full) {
+            self.send_due().await;
+            let outbox = &self.session.outbox;
             let patience = self.session.hub.policy.load().timeouts.pong;
             Box::pin(timeout(patience, outbox.notify_when_free(error)))
                 .await
@@ -207,6 +226,19 @@ impl<'a> Loop<'a> {
         self.session.untold = None;
         Ok(())
     }
+}
+
+/// The next that comes. Before it waits for that, it sends what was queued for others until now.
+async fn next<R: Receive>(receiver: &mut R, due: &mut Due) -> Received {
+    let mut received = pin!(receiver.receive());
+    poll_fn(|cx| {
+        let received = received.as_mut().poll(cx);
+        if received.is_pending() && due.send(SENT_AT_ONCE) {
+            cx.waker().wake_by_ref();
+        }
+        received
+    })
+    .await
 }
 
 /// Lends out this thread's tape: what one message needs, the next one uses again.

@@ -4,17 +4,15 @@ use std::io;
 
 use futures_util::{StreamExt, future::join, stream::FuturesUnordered};
 use serde::Serialize;
-use tokio::{sync::Notify, time::Instant};
+use tokio::sync::Notify;
 
 use crate::{
     envelope::{self, Text},
     metrics::Meter,
-    outbox::{Close, Lane, Next, Outbox},
+    outbox::{BATCH_BYTES, Close, Lane, Next, Outbox},
     transport::{Transmit, webtransport::Lanes},
 };
 
-/// What is written before the next flush.
-const BATCH_BYTES: usize = 64 * 1024;
 /// Independent envelopes that are under way to one peer at once.
 const MAX_OUTGOING_STREAMS: usize = 16;
 
@@ -60,7 +58,7 @@ async fn ordered<T: Transmit>(
         match next {
             Next::Batch { oldest } => {
                 transmitter.send(&batch).await?;
-                count(meter, &batch, oldest);
+                meter.sent(&batch, oldest);
                 outbox.sent(Lane::Ordered, &mut batch);
                 // An idle peer costs no buffer.
                 batch = Vec::new();
@@ -87,7 +85,7 @@ async fn independent(outbox: &Outbox, lanes: &Lanes, meter: &Meter) {
             }
             Some((text, oldest)) = under_way.next() => {
                 let mut batch = vec![text];
-                count(meter, &batch, oldest);
+                meter.sent(&batch, oldest);
                 outbox.sent(Lane::Independent, &mut batch);
             }
         }
@@ -100,14 +98,9 @@ async fn datagrams(outbox: &Outbox, lanes: &Lanes, meter: &Meter) {
         for text in batch.extract_if(.., |text| !lanes.datagram(text)) {
             outbox.requeue(text, Lane::Independent);
         }
-        count(meter, &batch, oldest);
+        meter.sent(&batch, oldest);
         outbox.sent(Lane::Datagram, &mut batch);
     }
-}
-
-fn count(meter: &Meter, batch: &[Text], oldest: Option<Instant>) {
-    let bytes = batch.iter().map(|text| text.len()).sum();
-    meter.sent(batch.len(), bytes, oldest.map(|came| came.elapsed()));
 }
 
 /// The last envelope of a session that the relay ends.

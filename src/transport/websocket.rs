@@ -8,9 +8,9 @@ mod frame;
 use std::{
     cell::RefCell,
     io,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::{Arc, atomic::AtomicUsize},
-    task::{Context, Poll, ready},
+    task::{Context, Poll, Waker, ready},
 };
 
 use bytes::{Bytes, BytesMut};
@@ -22,7 +22,10 @@ use tokio::{
 
 use self::frame::{Decoder, Frame};
 use super::{Connection, End, Receive, Received, Transmit};
-use crate::{envelope::Text, outbox::Close};
+use crate::{
+    envelope::Text,
+    outbox::{Close, Port, WriteNow},
+};
 
 /// What is read at once.
 const READ_BUFFER: usize = 64 * 1024;
@@ -36,7 +39,7 @@ pub fn connection<S>(
     message_bytes: Arc<AtomicUsize>,
 ) -> Connection<Receiver<S>, Sender<S>>
 where
-    S: AsyncRead + AsyncWrite + Unpin + Send,
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let socket = Arc::new(Mutex::new(Socket {
         io,
@@ -52,12 +55,13 @@ where
             decoder: Decoder::new(message_bytes),
             heard: Instant::now(),
         },
+        port: Some(Arc::clone(&socket) as Arc<dyn Port>),
         transmitter: Sender { socket },
         lanes: None,
     }
 }
 
-/// Both halves are driven by one task; the lock is never waited for.
+/// Both halves are driven by one task, and others write at once: see [`Port`].
 type Shared<S> = Arc<Mutex<Socket<S>>>;
 
 /// The byte stream, and what is still to be written to it.
@@ -113,8 +117,27 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Socket<S> {
         }
     }
 
-    /// Writes as much of these frames as the system takes now, and keeps the rest.
-    fn start_write(&mut self, cx: &mut Context<'_>, frames: &[u8]) -> io::Result<()> {
+    /// Writes as much of some frames as the system takes now, and keeps the rest.
+    fn start_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        put: impl FnOnce(&mut Vec<u8>),
+    ) -> io::Result<()> {
+        thread_local! {
+            static FRAMES: RefCell<Vec<u8>> = RefCell::default();
+        }
+        FRAMES.with_borrow_mut(|frames| {
+            // What another connection could not write must never get here, however that ended.
+            frames.clear();
+            put(frames);
+            let started = self.start_write_of(cx, frames);
+            frames.clear();
+            frames.shrink_to(KEPT_TO_WRITE);
+            started
+        })
+    }
+
+    fn start_write_of(&mut self, cx: &mut Context<'_>, frames: &[u8]) -> io::Result<()> {
         let mut left = frames;
         while self.out.is_empty() && !left.is_empty() {
             match poll_write(&mut self.io, cx, left)? {
@@ -124,6 +147,35 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Socket<S> {
         }
         self.out.extend_from_slice(left);
         Ok(())
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Port for Mutex<Socket<S>> {
+    fn at_once(&self, write: &mut dyn FnMut(&mut dyn WriteNow)) -> bool {
+        let Some(mut socket) = self.try_lock() else {
+            return false;
+        };
+        write(&mut *socket);
+        true
+    }
+
+    fn settle(&self) {
+        drop(self.lock());
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> WriteNow for Socket<S> {
+    fn write_now(&mut self, batch: &[Text]) -> io::Result<bool> {
+        let write = std::future::poll_fn(|cx| {
+            self.start_write(cx, |frames| put_all(frames, batch))?;
+            self.poll_flush(cx)
+        });
+        // Whose task it is that runs here has nothing to do with this connection, and it does not wait for it.
+        let write = pin!(tokio::task::unconstrained(write));
+        match write.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(written) => written.map(|()| true),
+            Poll::Pending => Ok(false),
+        }
     }
 }
 
@@ -227,6 +279,12 @@ fn end_of(code: Option<u16>) -> End {
     }
 }
 
+fn put_all(frames: &mut Vec<u8>, batch: &[Text]) {
+    for text in batch {
+        frame::put_text(frames, text);
+    }
+}
+
 /// The send half.
 #[derive(Debug)]
 pub struct Sender<S> {
@@ -236,20 +294,11 @@ pub struct Sender<S> {
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Sender<S> {
     /// Writes frames, and flushes. Whole ones are left where it is given up in the middle.
     async fn write(&mut self, put: impl FnOnce(&mut Vec<u8>)) -> io::Result<()> {
-        thread_local! {
-            static FRAMES: RefCell<Vec<u8>> = RefCell::default();
-        }
         let mut put = Some(put);
         std::future::poll_fn(|cx| {
             let mut socket = self.socket.lock();
             if let Some(put) = put.take() {
-                FRAMES.with_borrow_mut(|frames| {
-                    put(frames);
-                    let started = socket.start_write(cx, frames);
-                    frames.clear();
-                    frames.shrink_to(KEPT_TO_WRITE);
-                    started
-                })?;
+                socket.start_write(cx, put)?;
             }
             socket.poll_flush(cx)
         })
@@ -263,12 +312,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Sender<S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Transmit for Sender<S> {
     async fn send(&mut self, batch: &[Text]) -> io::Result<()> {
-        self.write(|frames| {
-            for text in batch {
-                frame::put_text(frames, text);
-            }
-        })
-        .await
+        self.write(|frames| put_all(frames, batch)).await
     }
 
     async fn ping(&mut self) -> io::Result<()> {
@@ -300,6 +344,25 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 
     use super::*;
+
+    /// Both are written out of the memory of one thread.
+    #[tokio::test]
+    async fn what_a_broken_connection_did_not_take_is_written_to_no_other() {
+        let message_bytes = Arc::new(AtomicUsize::new(1024));
+        let (near, far) = duplex(64);
+        drop(far);
+        let mut broken = connection(near, Bytes::new(), Arc::clone(&message_bytes));
+        let sent = broken.transmitter.send(&["secret".into()]).await;
+        assert!(sent.is_err());
+        let (near, mut far) = duplex(64);
+        let mut other = connection(near, Bytes::new(), message_bytes);
+        let sent = other.transmitter.send(&["hello".into()]).await;
+        sent.expect("it is whole");
+        drop(other);
+        let mut written = Vec::new();
+        far.read_to_end(&mut written).await.expect("an end");
+        assert_eq!(written, b"\x81\x05hello");
+    }
 
     /// The send loop is at rest, so that nobody else would write the rest of an answer.
     #[tokio::test]

@@ -45,6 +45,7 @@ pub async fn connection(
         }
     };
     Some(Connection {
+        port: None,
         lanes: Some(Lanes(Arc::clone(session))),
         transmitter: Sender {
             session: Arc::clone(session),
