@@ -16,8 +16,7 @@ pub(super) fn of(file: &Shape) -> Value {
     let mut schema = place(file, "", Need::Required);
     let head = json!({
         "$schema": "http://json-schema.org/draft-07/schema#",
-        "title": "The configuration of Intercessor",
-        "description": "intercessor.yaml(5) tells more of each key.",
+        "description": "The configuration of Intercessor; intercessor.yaml(5) tells more of each key.",
         "definitions": {
             "variable": {
                 "description": "`${NAME}` and `${NAME:-default}` are taken from the environment.",
@@ -34,17 +33,20 @@ pub(super) fn of(file: &Shape) -> Value {
 
 /// What may stand at a place, with what is told about it.
 fn place(shape: &Shape, path: &str, need: Need) -> Value {
-    let mut choices = Vec::new();
-    for kind in &shape.kinds {
-        choices.extend(alternatives(kind, path));
-    }
+    // Editors tell what is wrong by the first choice, so `off` comes after what it switches off.
+    let (off, others): (Vec<_>, Vec<_>) = shape
+        .kinds
+        .iter()
+        .partition(|kind| matches!(kind, Kind::Off));
+    let kinds = others.into_iter().chain(off);
+    let mut choices: Vec<_> = kinds.flat_map(|kind| alternatives(kind, path)).collect();
     if shape.kinds.iter().any(fills) {
         choices.push(json!({ "$ref": "#/definitions/variable" }));
     }
     let anything = shape.kinds.iter().any(|it| matches!(it, Kind::Anything));
     // A key without a value counts as left out.
     if need != Need::Required && !anything {
-        choices.push(json!({ "type": "null" }));
+        choices.push(nothing());
     }
     let mut told = Map::new();
     if need == Need::Unsupported {
@@ -52,7 +54,13 @@ fn place(shape: &Shape, path: &str, need: Need) -> Value {
         // Not of JSON Schema, but of editors: what is of no use is not offered.
         told.insert("doNotSuggest".to_owned(), true.into());
     } else if let Some(text) = descriptions::of(path) {
-        told.insert("description".to_owned(), text.into());
+        // Editors offer the default as the value, and few show it otherwise.
+        let default = match &shape.default {
+            Some(Value::String(default)) => format!(" Default: {default}."),
+            Some(default) => format!(" Default: {default}."),
+            None => String::new(),
+        };
+        told.insert("description".to_owned(), format!("{text}{default}").into());
     }
     if let Some(default) = &shape.default {
         told.insert("default".to_owned(), default.clone());
@@ -62,6 +70,16 @@ fn place(shape: &Shape, path: &str, need: Need) -> Value {
         _ => _ = told.insert("anyOf".to_owned(), choices.into()),
     }
     Value::Object(told)
+}
+
+/// No value. Where it has `type: null`, editors offer `null` as one.
+fn nothing() -> Value {
+    json!({ "not": { "type": ["array", "boolean", "number", "object", "string"] } })
+}
+
+/// A text that follows a pattern, and what editors say where it does not; the latter is no part of JSON Schema.
+fn pattern(pattern: &str, wanted: &str) -> Value {
+    json!({ "type": "string", "pattern": pattern, "patternErrorMessage": wanted })
 }
 
 /// May a variable come to this? Of a text every part may be one.
@@ -81,11 +99,17 @@ fn alternatives(kind: &Kind, path: &str) -> Vec<Value> {
         Kind::Boolean => json!({ "type": "boolean" }),
         Kind::Count(low, high) => count(*low, *high),
         Kind::Size(low, high) => {
-            let text = json!({ "type": "string", "pattern": "^[0-9]+(KiB|MiB|GiB)?$" });
+            let text = pattern(
+                "^[0-9]+(KiB|MiB|GiB)?$",
+                "A size is written like 64KiB, 1MiB or plain bytes.",
+            );
             return vec![text, count((*low).into(), (*high).into())];
         }
         // The longest, a year, has 11 digits in milliseconds.
-        Kind::Duration => json!({ "type": "string", "pattern": "^[0-9]{1,11}(ms|s|m|h)$" }),
+        Kind::Duration => pattern(
+            "^[0-9]{1,11}(ms|s|m|h)$",
+            "A duration is written like 500ms, 30s or 5m.",
+        ),
         Kind::Choice(names) => json!({ "enum": names }),
         Kind::List(least, item) => {
             let items = place(&item.borrow(), &format!("{path}[]"), Need::Required);

@@ -76,6 +76,10 @@ fn test() -> Result<(), String> {
         "chromium",
         "the browser tests run a real Chromium",
     )?;
+    provide("mandoc", "mandoc", "the man pages are checked by it")?;
+    for shell in ["bash", "fish", "zsh"] {
+        provide(shell, shell, "the completions are tried in this shell")?;
+    }
     run("cargo test --workspace --all-features --locked")
 }
 
