@@ -2,6 +2,7 @@
 
 mod cert;
 mod check;
+mod completions;
 mod connect;
 mod hash;
 mod log;
@@ -9,7 +10,7 @@ mod serve;
 
 use std::{path::PathBuf, process::ExitCode};
 
-use clap::{Args, CommandFactory, Parser, Subcommand, error::ErrorKind};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueHint, error::ErrorKind};
 
 /// A bad configuration, as sysexits(3) numbers it.
 const BAD_CONFIGURATION: u8 = 78;
@@ -20,17 +21,14 @@ const BAD_CONFIGURATION: u8 = 78;
     version,
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
-    after_help = "Exit status: 0 done, 2 wrong usage, 78 a bad configuration, 1 anything else.\n\n\
-        Signals: SIGTERM and SIGINT drain. Every peer gets what waits for it and BYE with 1001, within timeouts.drain. \
-        Sessions that are parked end with the process: their peers begin anew. A second signal ends it at once. \
-        SIGHUP reads the configuration again, and the files that it names. If all of it is right it takes effect at once; \
-        if not, nothing changes, and the log says what is wrong. No session ends, and those that are parked stay. \
-        A change of admin, ids, resume, or of a listener other than its origins and certificate takes a restart, and the log names it. \
-        Certificates that were renewed on disk are shown within a minute without it."
+    after_help = "\
+Exit status: 0 done, 2 wrong usage, 78 a bad configuration, 1 anything else.
+Signals: SIGTERM and SIGINT drain, a second one ends at once; SIGHUP reads the configuration again.
+More: intercessor(1), intercessor.yaml(5) and intercessor-protocol(7)."
 )]
 pub struct Arguments {
     /// Run the relay with this configuration, in the foreground; logs go to standard error
-    #[arg(short, long, value_name = "FILE", required = true)]
+    #[arg(short, long, value_name = "FILE", required = true, value_hint = ValueHint::FilePath)]
     config: Option<PathBuf>,
 
     #[command(subcommand)]
@@ -40,20 +38,33 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Check a configuration and everything that it names, without opening anything
+    ///
+    /// Prints each problem as a line on standard error, or `ok` and a summary. With --type and --message it judges that
+    /// one message instead, and explains what is wrong with it; exit status 1 says that it does not pass.
     Check(check::Arguments),
     /// Make the hash of a passphrase for the configuration
+    ///
+    /// Asks for it twice, without showing it. Where standard input is no terminal, its first line is the passphrase.
     Hash,
     /// Make a self-signed certificate for trying out
+    ///
+    /// Writes relay.pem, and relay.key for its owner alone, and prints the certificate's SHA-256 in base64, as browsers pin
+    /// it.
     Cert(cert::Arguments),
     /// Be a peer: print what arrives, send each line of standard input
+    ///
+    /// Each line, both ways, is one envelope. At the end of input it leaves. Exit status 1 says that the relay ended the
+    /// session, or that the connection broke; standard error tells why.
     Connect(connect::Arguments),
+    /// Print a script by which a shell completes the command line
+    Completions(completions::Arguments),
 }
 
 /// The one file that `check` and the relay itself take.
 #[derive(Debug, Args)]
 struct ConfigFile {
     /// The configuration file
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     config: PathBuf,
 }
 
@@ -88,6 +99,7 @@ impl Arguments {
             (Some(Command::Hash), _) => hash::run(),
             (Some(Command::Cert(arguments)), _) => cert::run(&arguments),
             (Some(Command::Connect(arguments)), _) => connect::run(arguments),
+            (Some(Command::Completions(arguments)), _) => completions::run(&arguments),
             (None, Some(config)) => serve::run(&config),
             (None, None) => Self::command()
                 .error(

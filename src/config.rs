@@ -5,10 +5,12 @@
 
 mod address;
 mod bounds;
+mod descriptions;
 mod environment;
 mod files;
 mod ice_servers;
 mod ids;
+mod json_schema;
 mod listeners;
 mod load;
 mod problem;
@@ -16,6 +18,7 @@ mod reader;
 mod schemas;
 mod section;
 mod servers;
+mod shape;
 mod units;
 mod urls;
 mod value;

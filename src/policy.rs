@@ -97,6 +97,19 @@ pub enum Code {
 }
 
 impl Code {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::RateLimited,
+        Self::InvalidEnvelope,
+        Self::ReservedType,
+        Self::UnknownType,
+        Self::ForbiddenType,
+        Self::TooLarge,
+        Self::SchemaViolation,
+        Self::UnknownPeer,
+        Self::TooSlow,
+    ];
+
     /// Its name on the wire, in logs and metrics.
     pub fn as_str(self) -> &'static str {
         match self {

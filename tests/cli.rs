@@ -75,6 +75,7 @@ fn version_and_help_are_told() {
         "hash",
         "cert",
         "connect",
+        "completions",
         "--config",
         "Exit status",
     ] {
@@ -92,6 +93,7 @@ fn wrong_usage_is_exit_2() {
         &["check"],
         &["check", "-c", "x", "--type", "T"],
         &["cert", "--out", "x"],
+        &["completions", "tcsh"],
         &["connect"],
         &["connect", "ws://x", "--insecure", "--ca", "x"],
         &["connect", "ws://x", "--linger", "soon"],

@@ -3,7 +3,7 @@
 use std::{fs, io, path::PathBuf, process::ExitCode, time::SystemTime};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use clap::Args;
+use clap::{Args, ValueHint};
 
 use super::Failure;
 use crate::tls;
@@ -11,11 +11,11 @@ use crate::tls;
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// Where relay.pem and relay.key go; made if it is not there
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     out: PathBuf,
 
     /// A name or address that the certificate is for; may be repeated
-    #[arg(long = "name", value_name = "HOST", required = true)]
+    #[arg(long = "name", value_name = "HOST", required = true, value_hint = ValueHint::Hostname)]
     names: Vec<String>,
 
     /// Overwrite files that are there already

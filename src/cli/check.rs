@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf, process::ExitCode};
 
-use clap::Args;
+use clap::{Args, ValueHint};
 
 use super::{ConfigFile, Failure};
 use crate::{
@@ -17,11 +17,11 @@ pub struct Arguments {
     file: ConfigFile,
 
     /// Judge one message of this type; needs --message
-    #[arg(long = "type", value_name = "TYPE", requires = "message")]
+    #[arg(long = "type", value_name = "TYPE", requires = "message", value_hint = ValueHint::Other)]
     kind: Option<String>,
 
     /// The message to judge: a JSON file
-    #[arg(long, value_name = "FILE", requires = "kind")]
+    #[arg(long, value_name = "FILE", requires = "kind", value_hint = ValueHint::FilePath)]
     message: Option<PathBuf>,
 }
 

@@ -2,7 +2,7 @@
 
 use std::{io::Write, path::PathBuf, process::ExitCode, time::Duration};
 
-use clap::Args;
+use clap::{Args, ValueHint};
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
     time::sleep,
@@ -21,18 +21,19 @@ Examples:
   intercessor connect https://localhost:8443/client/SERVER_ID --cert-hash BASE64")]
 pub struct Arguments {
     /// ws:// or wss:// (WebSocket), or https:// (WebTransport), with /server or /client/SERVER_ID
+    #[arg(value_hint = ValueHint::Url)]
     url: String,
 
     /// The name of the passphrase
-    #[arg(long)]
+    #[arg(long, value_hint = ValueHint::Other)]
     name: Option<String>,
 
     /// A file whose first line is the passphrase
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     passphrase_file: Option<PathBuf>,
 
     /// Stay this long after the end of input, to print what still arrives
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    #[arg(long, value_name = "DURATION", value_parser = duration, value_hint = ValueHint::Other)]
     linger: Option<Duration>,
 
     /// Come back by itself when the connection breaks, with nothing lost
@@ -44,11 +45,11 @@ pub struct Arguments {
     insecure: bool,
 
     /// Trust the certificates in this PEM file instead of the system's
-    #[arg(long, value_name = "FILE", conflicts_with = "cert_hash")]
+    #[arg(long, value_name = "FILE", conflicts_with = "cert_hash", value_hint = ValueHint::FilePath)]
     ca: Option<PathBuf>,
 
     /// Trust the one certificate with this SHA-256, in base64 or hex
-    #[arg(long, value_name = "HASH", value_parser = cert_hash)]
+    #[arg(long, value_name = "HASH", value_parser = cert_hash, value_hint = ValueHint::Other)]
     cert_hash: Option<[u8; 32]>,
 }
 

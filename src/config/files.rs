@@ -7,7 +7,7 @@ use std::{
 
 use serde::de::IgnoredAny;
 
-use super::{Location, Problem, Source, problem, value::Value};
+use super::{Location, Problem, Source, problem, shape::Kind, value::Value, yaml::Node};
 
 impl Value<'_> {
     /// The path of a file that can be read.
@@ -36,6 +36,19 @@ impl Value<'_> {
             text,
             at,
         })
+    }
+
+    /// A file of JSON, or what `inline` makes of anything else.
+    pub(super) fn json_file_or<T>(
+        self,
+        file: impl FnOnce(Source) -> T,
+        inline: impl FnOnce(Self) -> Option<T>,
+    ) -> Option<T> {
+        self.may_be(|| Kind::Text);
+        match self.node() {
+            Node::Text(_) | Node::Filled(_) => self.json_file().map(file),
+            _ => inline(self),
+        }
     }
 
     /// JSON written in the configuration.

@@ -2,7 +2,7 @@
 
 use super::{
     Admin, Bind, Listener, Location, Origins, Tls, Transport, address, section::Section, urls,
-    value::Value, yaml::Node,
+    value::Value,
 };
 
 const TLS_EXAMPLE: &str = "{ cert: relay.pem, key: relay.key }";
@@ -89,10 +89,7 @@ fn tls(value: Value<'_>, transport: Option<Transport>) -> Option<Tls> {
             "webtransport is never without tls; write `tls: {TLS_EXAMPLE}`, or `tls: {{ self_signed: [localhost] }}`"
         ));
     }
-    let tls = value.or_off(|v| match v.node() {
-        Node::Map(_) => v.section(certificate).flatten(),
-        _ => v.wants_kind(TLS_EXAMPLE),
-    })?;
+    let tls = value.or_off(|v| v.section_like(TLS_EXAMPLE, certificate).flatten())?;
     Some(tls.unwrap_or(Tls::Off))
 }
 

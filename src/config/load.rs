@@ -3,12 +3,13 @@
 use std::{collections::BTreeSet, fs, path::Path};
 
 use super::{
-    Config, Location, Log, LogFormat, Problem, bounds, environment, ice_servers, ids, listeners,
-    problem,
+    Config, Location, Log, LogFormat, Problem, bounds, environment, ice_servers, ids, json_schema,
+    listeners, problem,
     reader::{Findings, Reader},
     schemas,
     section::Section,
     servers,
+    shape::{Description, Place, Shape},
     value::Value,
     yaml,
 };
@@ -58,8 +59,15 @@ impl Config {
     /// Every key that a file may have, as `limits.outbound_queue.bytes`; `*` stands for a name of
     /// the user's own, and the items of a list have the path of the list.
     pub fn keys() -> BTreeSet<String> {
-        let read = read(Path::new(""), ONE_OF_EACH, &|_| None);
-        read.map(|(_, findings)| findings.keys).unwrap_or_default()
+        let mut keys = BTreeSet::new();
+        describe().keys("", &mut keys);
+        keys
+    }
+
+    /// A JSON Schema (draft 7, which every editor knows) of the file: its keys, and of each what it takes, its default and
+    /// what it is for. It refuses unknown keys and wrong types, and leaves to [`Config::examine`] what only that can tell.
+    pub fn schema() -> serde_json::Value {
+        json_schema::of(&describe())
     }
 
     /// A problem at a place of this configuration, for what is found out after it was read.
@@ -78,17 +86,6 @@ impl Examined {
     }
 }
 
-/// Has everything that is asked for its keys only where it is there.
-const ONE_OF_EACH: &str = "
-listeners: [{ tls: {} }]
-servers: { passphrases: [{}] }
-limits: { messages_per_second: {}, failed_logins: {} }
-resume: {}
-schemas: { types: { X: {} } }
-ice_servers: [{}]
-admin: {}
-";
-
 fn read(
     path: &Path,
     text: &str,
@@ -105,8 +102,17 @@ fn read(
         reader.refuse(key.at, what);
     });
     environment::fill(&mut tree, variable, &mut |at, what| reader.refuse(at, what));
-    let config = Value::new(&reader, "", String::new(), &tree).root(|s| root(s, path));
+    let config = Value::new(&reader, "", &tree).root(|s| root(s, path));
     Ok((config, reader.finish()))
+}
+
+/// What a file may say.
+fn describe() -> Shape {
+    let path = Path::new("");
+    let reader = Reader::new(path);
+    let place = Place::default();
+    Value::described(&reader, Description::new(Place::clone(&place))).root(|s| root(s, path));
+    place.take()
 }
 
 fn root(s: &mut Section<'_>, path: &Path) -> Option<Config> {
@@ -126,7 +132,7 @@ fn root(s: &mut Section<'_>, path: &Path) -> Option<Config> {
     let ids = s.section("ids", |s| ids::read(s, limits.clients_per_server));
     let schemas = s.section("schemas", schemas::read);
     let ice_servers = s.or("ice_servers", Vec::new(), ice_servers::read);
-    let admin = s.optional("admin", |v| {
+    let admin = s.or("admin", None, |v| {
         v.or_off(|v| v.section(|s| listeners::admin(s, &mut taken)).flatten())
     });
     let log = s.section("log", log);
@@ -142,7 +148,7 @@ fn root(s: &mut Section<'_>, path: &Path) -> Option<Config> {
         limits,
         schemas,
         ice_servers,
-        admin: admin.flatten(),
+        admin,
         log,
     })
 }

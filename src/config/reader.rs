@@ -1,8 +1,7 @@
-//! One reading of a configuration: where problems, warnings and the keys that were asked for gather.
+//! One reading of a configuration: where problems and warnings gather.
 
 use std::{
     cell::RefCell,
-    collections::BTreeSet,
     path::{Path, PathBuf},
 };
 
@@ -14,7 +13,6 @@ pub(super) struct Reader<'a> {
     /// With the place in the configuration, by which they are told in order.
     problems: RefCell<Vec<(Location, Problem)>>,
     warnings: RefCell<Vec<Problem>>,
-    keys: RefCell<BTreeSet<String>>,
 }
 
 impl<'a> Reader<'a> {
@@ -23,7 +21,6 @@ impl<'a> Reader<'a> {
             file,
             problems: RefCell::default(),
             warnings: RefCell::default(),
-            keys: RefCell::default(),
         }
     }
 
@@ -41,10 +38,6 @@ impl<'a> Reader<'a> {
         self.warnings.borrow_mut().push(warning);
     }
 
-    pub(super) fn asked(&self, key: &str) {
-        self.keys.borrow_mut().insert(key.to_owned());
-    }
-
     /// A path that stands in the file.
     pub(super) fn resolve(&self, path: &str) -> PathBuf {
         self.file.parent().unwrap_or(Path::new("")).join(path)
@@ -57,7 +50,6 @@ impl<'a> Reader<'a> {
         Findings {
             problems: problems.into_iter().map(|(_, problem)| problem).collect(),
             warnings: self.warnings.into_inner(),
-            keys: self.keys.into_inner(),
         }
     }
 }
@@ -66,5 +58,4 @@ impl<'a> Reader<'a> {
 pub(super) struct Findings {
     pub(super) problems: Vec<Problem>,
     pub(super) warnings: Vec<Problem>,
-    pub(super) keys: BTreeSet<String>,
 }

@@ -1,8 +1,11 @@
 //! `schemas`: the message types. Files are read here, and compiled elsewhere.
 
+use std::convert::identity;
+
 use super::{
     Delivery, Location, MessageType, OnViolation, Schemas, Source, UnknownTypes,
     section::Section,
+    shape::Kind,
     value::Value,
     yaml::{Key, Node},
 };
@@ -35,15 +38,16 @@ fn types(value: Value<'_>, on_violation: OnViolation) -> Option<Vec<MessageType>
 fn message_type(key: &Key, value: Value<'_>, on_violation: OnViolation) -> Option<MessageType> {
     check_name(key, &value);
     let plain = plain(key.text.clone(), key.at, on_violation);
-    match value.node() {
-        Node::Null => Some(plain),
-        Node::Text(_) | Node::Filled(_) => Some(MessageType {
-            schema: Some(value.json_file()?),
-            ..plain
-        }),
-        Node::Map(_) => value.section(|s| full(s, plain)),
-        _ => value.wants("a schema file or a mapping"),
+    if value.is_left_out() {
+        return Some(plain);
     }
+    let short = |schema| MessageType {
+        schema: Some(schema),
+        ..plain.clone()
+    };
+    value.json_file_or(short, |v| {
+        v.section_like("a schema file or a mapping", |s| full(s, plain.clone()))
+    })
 }
 
 fn check_name(key: &Key, value: &Value<'_>) {
@@ -92,7 +96,9 @@ fn full(s: &mut Section<'_>, plain: MessageType) -> MessageType {
                 ("datagram", Delivery::Datagram),
             ])
         }),
-        on_violation: s.or("on_violation", plain.on_violation, on_violation),
+        on_violation: s
+            .optional("on_violation", on_violation)
+            .unwrap_or(plain.on_violation),
         drop_on_full: s.or("on_full", plain.drop_on_full, |v| {
             v.choice(&[("drop", true)])
         }),
@@ -121,18 +127,23 @@ fn on_violation(value: Value<'_>) -> Option<OnViolation> {
 }
 
 fn schema(value: Value<'_>) -> Option<Source> {
-    match value.node() {
-        Node::Text(_) | Node::Filled(_) => value.json_file(),
-        Node::Map(_) | Node::Bool(_) => value.inline_json(),
-        _ => value.wants("a file or an inline schema"),
-    }
+    value.json_file_or(identity, |v| {
+        v.may_be(|| Kind::Mapping);
+        v.may_be(|| Kind::Boolean);
+        match v.node() {
+            Node::Map(_) | Node::Bool(_) => v.inline_json(),
+            _ => v.wants("a file or an inline schema"),
+        }
+    })
 }
 
 /// A `message` is always an object, so that a text can only be a file.
 fn sample(value: Value<'_>) -> Option<Source> {
-    match value.node() {
-        Node::Text(_) | Node::Filled(_) => value.json_file(),
-        Node::Map(_) => value.inline_json(),
-        _ => value.wants("a file or an inline message"),
-    }
+    value.json_file_or(identity, |v| {
+        v.may_be(|| Kind::Mapping);
+        match v.node() {
+            Node::Map(_) => v.inline_json(),
+            _ => v.wants("a file or an inline message"),
+        }
+    })
 }

@@ -3,6 +3,7 @@
 use super::{
     Location, problem,
     reader::Reader,
+    shape::{Description, Kind, Member, Need, Place},
     value::Value,
     yaml::{Item, Key, Node},
 };
@@ -10,40 +11,51 @@ use super::{
 /// A mapping while it is read.
 pub(super) struct Section<'a> {
     reader: &'a Reader<'a>,
-    /// The keys that lead here, each with a dot.
-    path: String,
     at: Location,
     members: &'a [(Key, Item)],
     known: Vec<&'static str>,
     /// Keys that are understood only to be refused, and never suggested.
     refused: Vec<&'static str>,
+    /// Gathers what is asked for where the file is only described.
+    described: Option<Vec<Member>>,
 }
 
 impl<'a> Section<'a> {
     /// Lets `read` ask for the keys of a mapping, then tells which ones it did not ask for.
     pub(super) fn read<T>(
         reader: &'a Reader<'a>,
-        path: &str,
         at: Location,
         members: &'a [(Key, Item)],
         read: impl FnOnce(&mut Self) -> T,
     ) -> T {
-        let path = if path.is_empty() {
-            String::new()
-        } else {
-            format!("{path}.")
-        };
-        let mut section = Self {
+        let mut section = Self::new(reader, at, members);
+        let result = read(&mut section);
+        section.refuse_unknown();
+        result
+    }
+
+    /// Lets `read` ask for the keys of a mapping that is not there, and describes them.
+    pub(super) fn describe<T>(
+        reader: &'a Reader<'a>,
+        description: &Description,
+        read: impl FnOnce(&mut Self) -> T,
+    ) -> T {
+        let mut section = Self::new(reader, Location::START, &[]);
+        section.described = Some(Vec::new());
+        let result = read(&mut section);
+        description.is(Kind::Section(section.described.unwrap_or_default()));
+        result
+    }
+
+    fn new(reader: &'a Reader<'a>, at: Location, members: &'a [(Key, Item)]) -> Self {
+        Self {
             reader,
-            path,
             at,
             members,
             known: Vec::new(),
             refused: Vec::new(),
-        };
-        let result = read(&mut section);
-        section.refuse_unknown();
-        result
+            described: None,
+        }
     }
 
     /// A key that may be left out.
@@ -52,17 +64,21 @@ impl<'a> Section<'a> {
         key: &'static str,
         read: impl FnOnce(Value<'a>) -> Option<T>,
     ) -> Option<T> {
-        self.ask(key).and_then(read)
+        self.ask(key, Need::Optional).and_then(read)
     }
 
     /// A key that has a default.
-    pub(super) fn or<T>(
+    pub(super) fn or<T: Clone + 'static>(
         &mut self,
         key: &'static str,
         default: T,
         read: impl FnOnce(Value<'a>) -> Option<T>,
     ) -> T {
-        self.optional(key, read).unwrap_or(default)
+        let value = self.ask(key, Need::Optional);
+        value
+            .map(|it| it.with_default(&default))
+            .and_then(read)
+            .unwrap_or(default)
     }
 
     /// A key that must be there.
@@ -72,7 +88,7 @@ impl<'a> Section<'a> {
         example: &str,
         read: impl FnOnce(Value<'a>) -> Option<T>,
     ) -> Option<T> {
-        let value = self.ask(key);
+        let value = self.ask(key, Need::Required);
         if value.is_none() {
             return self.refuse(format!(
                 "`{key}` is missing; write for example `{key}: {example}`"
@@ -87,22 +103,18 @@ impl<'a> Section<'a> {
         key: &'static str,
         read: impl FnOnce(&mut Section<'a>) -> T,
     ) -> T {
-        let (at, members) = match self.ask(key) {
-            Some(value) => (value.at(), value.members().unwrap_or_default()),
-            None => (self.at, &[] as &[_]),
-        };
-        Self::read(
-            self.reader,
-            &format!("{}{key}", self.path),
-            at,
-            members,
-            read,
-        )
+        match self.ask(key, Need::Optional) {
+            Some(value) => value.section_or_empty(read),
+            None => Self::read(self.reader, self.at, &[], read),
+        }
     }
 
     /// A key of the format that this version cannot honour. To switch it off is no harm.
     pub(super) fn unsupported(&mut self, key: &'static str) {
         self.refused.push(key);
+        if let Some(value) = self.describe_member(key, Need::Unsupported) {
+            value.or_off(|_| None::<()>);
+        }
         if let Some((at, value)) = self.find(key)
             && !value.is_off()
         {
@@ -131,17 +143,28 @@ impl<'a> Section<'a> {
         self.at
     }
 
-    fn ask(&mut self, key: &'static str) -> Option<Value<'a>> {
+    fn ask(&mut self, key: &'static str, need: Need) -> Option<Value<'a>> {
         self.known.push(key);
-        self.reader.asked(&format!("{}{key}", self.path));
-        self.find(key).map(|(_, value)| value)
+        self.describe_member(key, need)
+            .or_else(|| self.find(key).map(|(_, value)| value))
+    }
+
+    /// Where the file is only described: a value that tells what it is asked for.
+    fn describe_member(&mut self, key: &'static str, need: Need) -> Option<Value<'a>> {
+        let members = self.described.as_mut()?;
+        let place = Place::default();
+        members.push(Member {
+            key,
+            place: Place::clone(&place),
+            need,
+        });
+        Some(Value::described(self.reader, Description::new(place)))
     }
 
     /// A key without a value counts as left out: all that it had may be commented out.
     fn find(&self, key: &'static str) -> Option<(Location, Value<'a>)> {
         let (found, item) = self.members.iter().find(|(it, _)| it.text == key)?;
-        let path = format!("{}{key}", self.path);
-        let value = Value::new(self.reader, &found.text, path, item);
+        let value = Value::new(self.reader, &found.text, item);
         (!matches!(item.node, Node::Null)).then_some((found.at, value))
     }
 

@@ -2,6 +2,7 @@
 
 mod accepted;
 mod environment;
+mod json_schema;
 mod listeners;
 mod refused;
 mod samples;
@@ -32,7 +33,9 @@ fn examine_at(path: &Path, text: &str) -> Examined {
         "REFERENCE" => Some("${PORT}".to_owned()),
         _ => None,
     };
-    Config::examine_text(path, text, &variable)
+    let examined = Config::examine_text(path, text, &variable);
+    json_schema::agrees(text, &examined.problems);
+    examined
 }
 
 fn examine(text: &str) -> Examined {

@@ -1,13 +1,15 @@
 //! A value of the file on its way to what it means; each reader tells what is wrong and answers `None`.
 
+mod compound;
+
 use std::{ops::RangeInclusive, time::Duration};
 
 use super::{
     Location, problem,
     reader::Reader,
-    section::Section,
+    shape::{Description, Kind},
     units,
-    yaml::{Item, Key, Node},
+    yaml::{Item, Node},
 };
 
 /// The longest duration, so that adding it to a point in time is always possible.
@@ -20,20 +22,50 @@ const TEXT: &str = "a text, in quotes where it looks like a number or a boolean"
 pub(super) struct Value<'a> {
     reader: &'a Reader<'a>,
     name: &'a str,
-    path: String,
     item: &'a Item,
     /// The end of what is wanted, where `off` is taken too.
     or_off: &'static str,
+    /// Where there is no value, and each reader only says what it would take.
+    description: Option<Description>,
 }
 
+/// What stands at each place of a file that is only described.
+static NOTHING: Item = Item {
+    at: Location::START,
+    node: Node::Null,
+};
+
 impl<'a> Value<'a> {
-    pub(super) fn new(reader: &'a Reader<'a>, name: &'a str, path: String, item: &'a Item) -> Self {
+    pub(super) fn new(reader: &'a Reader<'a>, name: &'a str, item: &'a Item) -> Self {
         Self {
             reader,
             name,
-            path,
             item,
             or_off: "",
+            description: None,
+        }
+    }
+
+    /// A value that is not there.
+    pub(super) fn described(reader: &'a Reader<'a>, description: Description) -> Self {
+        Self {
+            description: Some(description),
+            ..Self::new(reader, "", &NOTHING)
+        }
+    }
+
+    pub(super) fn with_default<T: Clone + 'static>(self, default: &T) -> Self {
+        let description = self.description;
+        Self {
+            description: description.map(|it| it.with_default(default.clone())),
+            ..self
+        }
+    }
+
+    /// Says what is taken here, where the file is only described.
+    pub(super) fn may_be(&self, kind: impl FnOnce() -> Kind) {
+        if let Some(description) = &self.description {
+            description.is(kind());
         }
     }
 
@@ -43,6 +75,11 @@ impl<'a> Value<'a> {
 
     pub(super) fn node(&self) -> &'a Node {
         &self.item.node
+    }
+
+    /// A name without anything said about it.
+    pub(super) fn is_left_out(&self) -> bool {
+        matches!(self.item.node, Node::Null) && self.description.is_none()
     }
 
     pub(super) fn at(&self) -> Location {
@@ -67,6 +104,7 @@ impl<'a> Value<'a> {
     }
 
     pub(super) fn text(self) -> Option<&'a str> {
+        self.may_be(|| Kind::Text);
         match &self.item.node {
             Node::Text(it) | Node::Filled(it) if !it.is_empty() => Some(it),
             _ => self.wants(TEXT),
@@ -75,6 +113,7 @@ impl<'a> Value<'a> {
 
     /// A text that no problem may repeat.
     pub(super) fn secret(self) -> Option<&'a str> {
+        self.may_be(|| Kind::Text);
         match &self.item.node {
             Node::Text(it) | Node::Filled(it) if !it.is_empty() => Some(it),
             _ => self.wants_kind(TEXT),
@@ -82,6 +121,7 @@ impl<'a> Value<'a> {
     }
 
     pub(super) fn boolean(self) -> Option<bool> {
+        self.may_be(|| Kind::Boolean);
         match &self.item.node {
             Node::Bool(it) => Some(*it),
             Node::Filled(it) if it == "true" => Some(true),
@@ -92,6 +132,7 @@ impl<'a> Value<'a> {
 
     /// A whole number.
     pub(super) fn count<T: TryFrom<i128>>(self, range: RangeInclusive<i128>) -> Option<T> {
+        self.may_be(|| Kind::Count(*range.start(), *range.end()));
         let number = match &self.item.node {
             Node::Int(it) => Some(*it),
             Node::Filled(it) => it.parse().ok(),
@@ -106,6 +147,7 @@ impl<'a> Value<'a> {
 
     /// A size in bytes.
     pub(super) fn size(self, range: RangeInclusive<u64>) -> Option<usize> {
+        self.may_be(|| Kind::Size(*range.start(), *range.end()));
         let size = match &self.item.node {
             Node::Int(it) => u64::try_from(*it).ok(),
             Node::Text(it) | Node::Filled(it) => units::size(it),
@@ -125,6 +167,7 @@ impl<'a> Value<'a> {
 
     /// A duration of at least `least`.
     pub(super) fn duration(self, least: Duration) -> Option<Duration> {
+        self.may_be(|| Kind::Duration);
         match &self.item.node {
             Node::Text(it) | Node::Filled(it) => match units::duration(it) {
                 None => self.wants("a duration such as 500ms, 30s or 5m"),
@@ -149,7 +192,14 @@ impl<'a> Value<'a> {
     }
 
     /// `off`, or what `read` makes of it.
-    pub(super) fn or_off<T>(mut self, read: impl FnOnce(Self) -> Option<T>) -> Option<Option<T>> {
+    pub(super) fn or_off<T: Clone + 'static>(
+        mut self,
+        read: impl FnOnce(Self) -> Option<T>,
+    ) -> Option<Option<T>> {
+        self.may_be(|| Kind::Off);
+        if let Some(description) = self.description.take() {
+            self.description = Some(description.or_off::<T>());
+        }
         if self.is_off() {
             return Some(None);
         }
@@ -158,7 +208,10 @@ impl<'a> Value<'a> {
     }
 
     /// One of several words.
-    pub(super) fn choice<T: Copy>(self, choices: &[(&str, T)]) -> Option<T> {
+    pub(super) fn choice<T: Copy + PartialEq + 'static>(self, choices: &[(&str, T)]) -> Option<T> {
+        if let Some(description) = &self.description {
+            description.is_one_of(choices);
+        }
         let word = match &self.item.node {
             Node::Text(it) | Node::Filled(it) => it.as_str(),
             _ => "",
@@ -181,81 +234,9 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// A list, each of whose items is read under the name of the list.
-    pub(super) fn list_of<T>(self, read: impl FnMut(Self) -> Option<T>) -> Option<Vec<T>> {
-        let Node::List(items) = &self.item.node else {
-            return self.wants_kind("a list");
-        };
-        // A wrong item does not keep those after it from being read.
-        let read: Vec<_> = items
-            .iter()
-            .map(|item| Self {
-                item,
-                ..self.clone()
-            })
-            .map(read)
-            .collect();
-        read.into_iter().collect()
-    }
-
-    /// A list with something in it, or one item that stands for a list of it.
-    pub(super) fn one_or_more_of<T>(
-        self,
-        mut read: impl FnMut(Self) -> Option<T>,
-    ) -> Option<Vec<T>> {
-        match &self.item.node {
-            Node::List(items) if items.is_empty() => self.refuse(format!(
-                "`{}` is an empty list; write at least one",
-                self.name
-            )),
-            Node::List(_) => self.list_of(read),
-            _ => Some(vec![read(self)?]),
-        }
-    }
-
-    /// A mapping, read by its keys.
-    pub(super) fn section<T>(self, read: impl FnOnce(&mut Section<'a>) -> T) -> Option<T> {
-        let members = self.members()?;
-        Some(Section::read(
-            self.reader,
-            &self.path,
-            self.at(),
-            members,
-            read,
-        ))
-    }
-
-    /// The whole file: an empty one is a mapping too.
-    pub(super) fn root<T>(self, read: impl FnOnce(&mut Section<'a>) -> Option<T>) -> Option<T> {
-        let members = match &self.item.node {
-            Node::Null => &[],
-            Node::Map(members) => members.as_slice(),
-            other => {
-                let other = other.describe(false);
-                return self.refuse(format!("a configuration is a mapping; here is {other}"));
-            }
-        };
-        Section::read(self.reader, "", self.at(), members, read)
-    }
-
-    /// A mapping whose keys are the user's own.
-    pub(super) fn named(self) -> Option<Vec<(&'a Key, Self)>> {
-        let path = format!("{}.*", self.path);
-        let value = |(key, item): &'a (Key, Item)| {
-            (key, Self::new(self.reader, &key.text, path.clone(), item))
-        };
-        Some(self.members()?.iter().map(value).collect())
-    }
-
-    pub(super) fn members(&self) -> Option<&'a [(Key, Item)]> {
-        match &self.item.node {
-            Node::Map(members) => Some(members),
-            _ => self.wants_kind("a mapping"),
-        }
-    }
-
     /// Any value, as JSON.
     pub(super) fn json(self) -> Option<String> {
+        self.may_be(|| Kind::Anything);
         match serde_json::to_string(self.item) {
             Ok(text) => Some(text),
             Err(error) => self.refuse(format!("`{}` has no JSON form: {error}", self.name)),

@@ -8,7 +8,7 @@ const MAX_REASON_BYTES: usize = 123;
 /// Why a session ends, as the peer is told.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Close {
-    /// A WebSocket close code.
+    /// A WebSocket close code, one of [`Close::CODES`].
     pub code: u16,
     /// A short reason, at most 123 bytes.
     pub reason: Cow<'static, str>,
@@ -17,6 +17,12 @@ pub struct Close {
 }
 
 impl Close {
+    /// Every code that a peer may be told; intercessor-protocol(7) says what they mean.
+    pub const CODES: [u16; 17] = [
+        1000, 1001, 1002, 1003, 1007, 1009, 1013, 4400, 4401, 4403, 4404, 4408, 4409, 4410, 4422,
+        4429, 4508,
+    ];
+
     /// A close without `reconnectIn`. The reason is cut to what a close may carry, between characters.
     pub fn new(code: u16, reason: impl Into<Cow<'static, str>>) -> Self {
         let mut reason = reason.into();

@@ -113,6 +113,11 @@ pub fn bye(close: &Close) -> Text {
         #[serde(skip_serializing_if = "Option::is_none")]
         reconnect_in: Option<f64>,
     }
+    debug_assert!(
+        Close::CODES.contains(&close.code),
+        "no peer knows {}",
+        close.code
+    );
     // A thousandth of a second is more than exact enough, and short to read.
     let seconds = close
         .reconnect_in

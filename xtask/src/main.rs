@@ -19,6 +19,8 @@ Usage: cargo xtask <command>
 Commands:
   lint  Check formatting, clippy, documentation, and the dependencies' licenses, bans and sources
   test  Install what the tests need, then run every test, also those in a browser
+  generate
+        Write anew what is made from the code: man/intercessor.1, completions/ and schemas/config.schema.json
   bench [--quick] [--only NAME…] [--save] [--help]
         Measure the relay beside a bare forwarder and a relay on Bun; docs/performance.md tells more
   instructions [--save]
@@ -35,6 +37,7 @@ fn main() -> ExitCode {
     let done = match (task.as_deref().and_then(OsStr::to_str), more.as_slice()) {
         (Some("lint"), []) => lint(),
         (Some("test"), []) => test(),
+        (Some("generate"), []) => generate(),
         (Some("bench"), more) => bench(more),
         (Some("instructions"), more) => instructions(more),
         (Some("help" | "--help" | "-h"), _) => {
@@ -73,7 +76,15 @@ fn test() -> Result<(), String> {
         "chromium",
         "the browser tests run a real Chromium",
     )?;
+    provide("mandoc", "mandoc", "the man pages are checked by it")?;
+    for shell in ["bash", "fish", "zsh"] {
+        provide(shell, shell, "the completions are tried in this shell")?;
+    }
     run("cargo test --workspace --all-features --locked")
+}
+
+fn generate() -> Result<(), String> {
+    run_with(&[("GENERATE", "1")], "cargo test --locked --test generated")
 }
 
 fn provide_cargo_deny() -> Result<(), String> {

@@ -241,7 +241,7 @@ fn what_is_wrong_with_types_is_told() {
             "config/relay.yaml:6:5: `HELLO` is a type of the relay's own; choose another name",
             "config/relay.yaml:7:5: the name of a type has 1 to 128 bytes",
             "config/relay.yaml:8:5: the name of a type has 1 to 128 bytes",
-            "config/relay.yaml:9:8: `A` wants a schema file or a mapping; here is 5",
+            "config/relay.yaml:9:8: `A` wants a schema file or a mapping; here is a number",
             "config/relay.yaml:10:18: `schema` wants a file or an inline schema; here is a list",
             "config/relay.yaml:10:28: `from` is an empty list; write at least one",
             "config/relay.yaml:10:40: `valid` wants a file or an inline message; here is 7",
