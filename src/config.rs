@@ -12,6 +12,7 @@ mod ids;
 mod listeners;
 mod load;
 mod problem;
+mod proxies;
 mod reader;
 mod schemas;
 mod section;
@@ -33,6 +34,7 @@ use crate::passphrase::Hash;
 pub use self::{
     load::Examined,
     problem::{Problem, Problems},
+    proxies::{AddressFrom, Proxies},
     units::duration as parse_duration,
 };
 
@@ -93,6 +95,8 @@ pub struct Listener {
     pub origins: Origins,
     /// The URL that discovery tells instead of one made from the request, without a trailing slash.
     pub public_url: Option<String>,
+    /// The proxies in front of it that tell the addresses of peers; `None`: a peer has its connection's own.
+    pub proxies: Option<Proxies>,
     /// Where the file says so.
     pub at: Location,
 }

@@ -13,9 +13,9 @@ use arc_swap::ArcSwap;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    address::{AddressKey, Gate, Place},
+    address::{AddressKey, Caller, Gate},
     auth::{Credentials, LoginError, Logins},
-    config::QueueBound,
+    config::{Proxies, QueueBound},
     metrics::Metrics,
     outbox::Budget,
     parking::Parking,
@@ -129,19 +129,33 @@ impl Hub {
         self.policy.load().timeouts.drain
     }
 
-    /// A place for a connection that was just accepted; `None`: it is to be closed unheard.
-    pub fn enter(&self, address: IpAddr) -> Option<Place> {
-        let policy = self.policy.load();
-        let limits = &policy.limits;
-        let place = self.gate.enter(
-            address.into(),
-            limits.connections,
-            limits.connections_per_address,
-        );
+    /// Takes in whoever has just connected from `address`; `None`: the connection is to be closed unheard. One from a
+    /// trusted proxy counts for whoever is behind it, once [`Hub::locate`] says who that is.
+    pub fn enter(&self, address: IpAddr, proxies: Option<&Proxies>) -> Option<Caller> {
+        let limits = &self.policy.load().limits;
+        let address = address.to_canonical();
+        let by_proxy = proxies.is_some_and(|proxies| proxies.trusts(address));
+        let place = self.gate.enter(limits.connections).and_then(|mut place| {
+            let most = limits.connections_per_address;
+            let heard = by_proxy || place.count_under(address.into(), most);
+            heard.then_some(place)
+        });
         if place.is_none() {
             self.metrics.dropped.inc();
         }
-        place
+        Some(Caller {
+            address,
+            place: place?,
+        })
+    }
+
+    /// A proxy has told who is behind it. Its own address counts for nobody: what it names may be yet another proxy.
+    /// `false`: even the reserve for connections from there is used up.
+    pub fn locate(&self, caller: &mut Caller, address: IpAddr, proxies: &Proxies) -> bool {
+        caller.address = address.to_canonical();
+        let most = self.policy.load().limits.connections_per_address;
+        let place = &mut caller.place;
+        proxies.trusts(address) || place.count_under(address.into(), most)
     }
 }
 
