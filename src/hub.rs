@@ -10,6 +10,7 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
+use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
@@ -49,6 +50,8 @@ pub struct Hub {
     pub message_bytes: Arc<AtomicUsize>,
     /// Peers are taken: every listener accepts, and none has stopped.
     ready: AtomicBool,
+    /// Notified when a reload has changed the ICE servers.
+    pub ice_changed: Notify,
     /// Cancelled when the relay stops taking peers.
     pub stop: CancellationToken,
     /// Every connection's task.
@@ -72,6 +75,7 @@ impl Hub {
             gate: Arc::default(),
             metrics: Arc::new(metrics),
             ready: AtomicBool::new(false),
+            ice_changed: Notify::new(),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
         })
@@ -85,7 +89,11 @@ impl Hub {
         let limits = &policy.limits;
         self.budget.set(limits.outbound_queue, limits.queued_bytes);
         self.message_bytes.store(limits.message_bytes, Relaxed);
+        let ice_changed = !policy.has_same_ice_servers(&running);
         self.policy.store(Arc::new(policy));
+        if ice_changed {
+            self.ice_changed.notify_one();
+        }
     }
 
     /// Checks the login of a server from this address, and says which id it gets.

@@ -354,6 +354,16 @@ impl TestPeer {
         envelope["message"].take()
     }
 
+    /// The message of the next envelope of this type, whatever comes before it.
+    pub async fn skip_to(&mut self, kind: &str) -> Value {
+        loop {
+            let mut envelope = self.next().await;
+            if envelope["type"] == kind {
+                return envelope["message"].take();
+            }
+        }
+    }
+
     /// HELLO, which must be the next. Notes the id.
     pub async fn hello(&mut self) -> Value {
         let hello = self.expect("HELLO").await;
