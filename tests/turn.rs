@@ -8,19 +8,15 @@
 
 mod common;
 
-use std::{
-    net::{TcpListener, UdpSocket},
-    process::Stdio,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use common::{OPEN, PATIENCE, TestRelay, Via};
+use common::{
+    OPEN, PATIENCE, TestRelay, Via,
+    daemon::{Daemon, free_port, program},
+};
 use serde_json::Value;
 use tempfile::TempDir;
-use tokio::{
-    process::{Child, Command},
-    time::timeout,
-};
+use tokio::{net::UdpSocket, process::Command, time::timeout};
 
 const SECRET: &str = "a secret that coturn and the relay share";
 /// How often another port is tried, where somebody else has taken the one that was free.
@@ -32,7 +28,7 @@ const ASK_EVERY: Duration = Duration::from_millis(50);
 
 /// A coturn on loopback. It is killed when dropped.
 struct Coturn {
-    _child: Child,
+    _daemon: Daemon,
     port: u16,
     _dir: TempDir,
 }
@@ -51,7 +47,8 @@ impl Coturn {
     async fn try_start(port: u16) -> Option<Self> {
         let dir = tempfile::tempdir().expect("a directory");
         let path = |name: &str| dir.path().join(name).display().to_string();
-        let child = Command::new("turnserver")
+        let mut command = program("turnserver");
+        command
             .args(["-n", "--use-auth-secret", "--realm=relay.example"])
             .arg(format!("--static-auth-secret={SECRET}"))
             .args(["--listening-ip=127.0.0.1", "--relay-ip=127.0.0.1"])
@@ -64,16 +61,11 @@ impl Coturn {
             ])
             .arg(format!("--log-file={}", path("log")))
             .arg(format!("--pidfile={}", path("pid")))
-            .arg(format!("--userdb={}", path("turndb")))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()
-            .expect("coturn is installed; `cargo xtask test` does it");
+            .arg(format!("--userdb={}", path("turndb")));
+        let daemon = Daemon::start(command);
         timeout(START, answers_stun(port)).await.ok()?;
         Some(Self {
-            _child: child,
+            _daemon: daemon,
             port,
             _dir: dir,
         })
@@ -83,15 +75,12 @@ impl Coturn {
     async fn takes(&self, message: &Value) -> bool {
         let server = &message["iceServers"][0];
         let text = |key: &str| server[key].as_str().expect("a text").to_owned();
-        let status = Command::new("turnutils_uclient")
+        let mut client = program("turnutils_uclient");
+        client
             .args(["-u", &text("username"), "-w", &text("credential")])
             .args(["-p", &self.port.to_string(), "-n", "1", "-m", "1", "-y"])
-            .arg("127.0.0.1")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .kill_on_drop(true)
-            .status();
+            .arg("127.0.0.1");
+        let status = Command::from(client).kill_on_drop(true).status();
         let status = timeout(PATIENCE, status).await.expect("ends in time");
         status
             .expect("coturn's client is installed with it")
@@ -107,9 +96,7 @@ impl Coturn {
 
 /// Waits until a Binding request (RFC 8489, 6) is answered on this port.
 async fn answers_stun(port: u16) {
-    let socket = tokio::net::UdpSocket::bind("127.0.0.1:0")
-        .await
-        .expect("a socket");
+    let socket = UdpSocket::bind("127.0.0.1:0").await.expect("a socket");
     socket
         .connect(("127.0.0.1", port))
         .await
@@ -124,17 +111,6 @@ async fn answers_stun(port: u16) {
             && response[8..20] == transaction
         {
             return;
-        }
-    }
-}
-
-/// A port that nobody has at the moment.
-fn free_port() -> u16 {
-    loop {
-        let tcp = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let port = tcp.local_addr().expect("an address").port();
-        if UdpSocket::bind(("127.0.0.1", port)).is_ok() {
-            return port;
         }
     }
 }

@@ -7,6 +7,7 @@
     reason = "a test that panics has failed"
 )]
 
+pub mod daemon;
 pub mod login;
 pub mod process;
 pub mod proxy;
