@@ -72,36 +72,29 @@ impl IceServers {
 
 impl PartialEq for IceServers {
     fn eq(&self, other: &Self) -> bool {
-        let same =
-            |one: &SecretString, other: &SecretString| one.expose_secret() == other.expose_secret();
-        let credentials = |one: &IceCredentials, other: &IceCredentials| match (one, other) {
-            (IceCredentials::None, IceCredentials::None) => true,
-            (
-                IceCredentials::Static {
-                    username,
-                    credential,
-                },
-                IceCredentials::Static {
-                    username: other_name,
-                    credential: other,
-                },
-            ) => username == other_name && same(credential, other),
-            (
-                IceCredentials::TimeLimited { secret, ttl },
-                IceCredentials::TimeLimited {
-                    secret: other,
-                    ttl: other_ttl,
-                },
-            ) => ttl == other_ttl && same(secret, other),
-            _ => false,
-        };
-        self.servers.len() == other.servers.len()
-            && self
-                .servers
-                .iter()
-                .zip(&other.servers)
-                .all(|(a, b)| a.urls == b.urls && credentials(&a.credentials, &b.credentials))
+        self.servers
+            .iter()
+            .map(compared)
+            .eq(other.servers.iter().map(compared))
     }
+}
+
+/// All that tells one server from another: its URLs, a user name, a secret, and how long what is made of it lasts.
+fn compared(server: &IceServer) -> (&[String], Option<&str>, Option<&str>, Option<Duration>) {
+    let (name, secret, ttl) = match &server.credentials {
+        IceCredentials::None => (None, None, None),
+        IceCredentials::Static {
+            username,
+            credential,
+        } => (Some(username.as_str()), Some(credential), None),
+        IceCredentials::TimeLimited { secret, ttl } => (None, Some(secret), Some(*ttl)),
+    };
+    (
+        &server.urls,
+        name,
+        secret.map(ExposeSecret::expose_secret),
+        ttl,
+    )
 }
 
 fn describe<'a>(server: &'a IceServer, id: &str, now: Duration) -> RtcIceServer<'a> {

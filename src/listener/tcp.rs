@@ -130,11 +130,8 @@ impl Door {
         _ = stream.set_nodelay(true);
         let times = Times::begin(self.front.hub.policy.load().timeouts.handshake);
         let listener = self.front.listener.load_full();
-        if let Some(proxies) = listener
-            .proxies
-            .as_ref()
-            .filter(|it| it.begin_connections())
-        {
+        let proxies = listener.proxies.as_ref();
+        if let Some(proxies) = proxies.filter(|it| it.begin_connections()) {
             let told = self.ask_proxy(&mut stream, &mut caller, proxies, times);
             if told.await.is_none() {
                 return;
@@ -163,23 +160,24 @@ impl Door {
         proxies: &Proxies,
         times: Times,
     ) -> Option<()> {
+        let hub = &self.front.hub;
         let told = tokio::select! {
             told = timeout_at(times.deadline, proxy_header::read(stream)) => told,
-            () = self.front.hub.stop.cancelled() => return None,
+            () = hub.stop.cancelled() => return None,
         };
         let proxy = caller.address;
         match told {
             Ok(Ok(told)) => {
-                let heard = self
-                    .front
-                    .hub
-                    .locate(caller, told.unwrap_or(proxy), proxies);
+                let heard = hub.locate(caller, told.unwrap_or(proxy), proxies);
                 if !heard {
-                    self.front.hub.metrics.dropped.inc();
+                    hub.metrics.dropped.inc();
                 }
                 return heard.then_some(());
             }
-            Ok(Err(Unusable::Nothing)) => debug!(%proxy, "a connection ended before it began"),
+            Ok(Err(Unusable::Nothing)) => {
+                debug!(%proxy, "a connection ended before it began");
+                return None;
+            }
             Ok(Err(error)) => warn!(%proxy, %error, "no PROXY header came of a trusted proxy"),
             Err(_) => debug!(%proxy, "no PROXY header came in time"),
         }

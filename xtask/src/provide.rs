@@ -89,8 +89,8 @@ fn apt_get(
 /// Is there such a program? Servers are where the PATH of a user may not lead.
 pub fn on_path(program: &str) -> bool {
     let path = env::var_os("PATH").unwrap_or_default();
-    let folders = env::split_paths(&path).chain(once(SBIN.into()));
-    folders.into_iter().any(|it| it.join(program).is_file())
+    let mut folders = env::split_paths(&path).chain(once(SBIN.into()));
+    folders.any(|it| it.join(program).is_file())
 }
 
 #[cfg(test)]
