@@ -207,10 +207,15 @@ async fn a_proxy_that_calls_for_itself_is_limited_by_no_address() {
 
 #[tokio::test]
 async fn with_proxy_protocol_everybody_else_is_refused() {
-    let relay = relay("proxy_protocol", OPEN).await;
+    let patient = format!("{OPEN}timeouts: {{ handshake: 1h }}\n");
+    let relay = relay("proxy_protocol", &patient).await;
     let refused =
         "intercessor_refused_handshakes_total{reason=\"proxy_header\",transport=\"websocket\"}";
     let mut stranger = plain_from(&relay, STRANGER.into()).await;
+    // It may be closed already.
+    let request = format!("GET /server HTTP/1.1\r\n{UPGRADE}\r\n");
+    let request = [version_1("192.0.2.1"), request.into()].concat();
+    _ = stranger.try_write(request).await;
     stranger.ended_somehow().await;
     relay.wait_for_metric(refused, 1.0).await;
     for (count, garbage) in [
