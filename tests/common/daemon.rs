@@ -61,7 +61,7 @@ impl Drop for Daemon {
         while let Ok(None) = self.child.try_wait()
             && began.elapsed() < GRACE
         {
-            std::thread::sleep(Duration::from_millis(1));
+            std::thread::yield_now();
         }
         _ = self.child.kill();
         _ = self.child.wait();
