@@ -30,18 +30,13 @@ pub async fn refresh(hub: &Hub) {
     let mut last = Instant::now();
     loop {
         let round = hub.policy.load().ice_lifetime().map(|it| it / ROUNDS);
-        let due = async {
-            match round {
-                Some(round) => {
-                    turn.of = groups(round);
-                    sleep_until(last + round / turn.of).await;
-                }
-                None => std::future::pending().await,
-            }
-        };
+        let due = round.map(|round| {
+            turn.of = groups(round);
+            last + round / turn.of
+        });
         let changed = tokio::select! {
             () = hub.ice_changed.notified() => true,
-            () = due => false,
+            () = reached(due) => false,
         };
         if changed {
             turn.of = GROUPS;
@@ -53,7 +48,18 @@ pub async fn refresh(hub: &Hub) {
         } else {
             turn.tell(hub, false);
         }
-        last = Instant::now();
+        // A turn that comes a little late does not put off those after it.
+        let now = Instant::now();
+        last = due
+            .filter(|due| !changed && *due + PAUSE > now)
+            .unwrap_or(now);
+    }
+}
+
+async fn reached(due: Option<Instant>) {
+    match due {
+        Some(due) => sleep_until(due).await,
+        None => std::future::pending().await,
     }
 }
 
