@@ -41,37 +41,24 @@ pub struct Gate {
 #[derive(Debug)]
 pub struct Place {
     gate: Arc<Gate>,
-    address: AddressKey,
+    /// What it is counted under, once that is known.
+    address: Option<AddressKey>,
     /// Over a limit: it may only be told so.
     pub over: bool,
 }
 
 impl Gate {
-    /// A place for a connection from `address`, or none where even the reserve is used up.
-    pub fn enter(
-        self: &Arc<Self>,
-        address: AddressKey,
-        limit: usize,
-        per_address: Option<usize>,
-    ) -> Option<Place> {
+    /// A place for a connection, under no address yet, or none where even the reserve is used up.
+    pub fn enter(self: &Arc<Self>, limit: usize) -> Option<Place> {
         let before = self.all.fetch_add(1, Relaxed);
         if before >= limit.saturating_add(RESERVE) {
             self.all.fetch_sub(1, Relaxed);
             return None;
         }
-        let mut each = self.each.lock();
-        let here = each.entry(address).or_default();
-        let over_each =
-            per_address.map(|most| (*here >= most, *here >= most.saturating_add(RESERVE)));
-        if let Some((_, true)) = over_each {
-            self.all.fetch_sub(1, Relaxed);
-            return None;
-        }
-        *here += 1;
         Some(Place {
             gate: Arc::clone(self),
-            address,
-            over: before >= limit || over_each.is_some_and(|(over, _)| over),
+            address: None,
+            over: before >= limit,
         })
     }
 
@@ -81,17 +68,46 @@ impl Gate {
     }
 }
 
+impl Place {
+    /// Counts the connection under an address, once. `false`: even the reserve of that address is used up, and it is
+    /// not counted there.
+    pub fn count_under(&mut self, address: AddressKey, per_address: Option<usize>) -> bool {
+        if self.address.is_some() {
+            return true;
+        }
+        let mut each = self.gate.each.lock();
+        let here = each.entry(address).or_default();
+        self.over |= per_address.is_some_and(|most| *here >= most);
+        if per_address.is_some_and(|most| *here >= most.saturating_add(RESERVE)) {
+            return false;
+        }
+        *here += 1;
+        self.address = Some(address);
+        true
+    }
+}
+
 impl Drop for Place {
     fn drop(&mut self) {
         self.gate.all.fetch_sub(1, Relaxed);
+        let Some(address) = self.address else { return };
         let mut each = self.gate.each.lock();
-        if let Some(here) = each.get_mut(&self.address) {
+        if let Some(here) = each.get_mut(&address) {
             *here -= 1;
             if *here == 0 {
-                each.remove(&self.address);
+                each.remove(&address);
             }
         }
     }
+}
+
+/// Whoever is at the other end of a connection.
+#[derive(Debug)]
+pub struct Caller {
+    /// Its address as far as it is known: behind a proxy, that of the proxy at first.
+    pub address: IpAddr,
+    /// Its place among the connections.
+    pub place: Place,
 }
 
 #[cfg(test)]
@@ -110,32 +126,56 @@ mod tests {
         assert_ne!(key("192.0.2.7"), key("192.0.2.8"));
     }
 
+    /// A place for a connection from an address that is known.
+    fn enter(
+        gate: &Arc<Gate>,
+        from: &str,
+        limit: usize,
+        per_address: Option<usize>,
+    ) -> Option<Place> {
+        let mut place = gate.enter(limit)?;
+        place.count_under(key(from), per_address).then_some(place)
+    }
+
     #[test]
     fn over_a_limit_comes_a_reserve_and_then_nothing() {
-        let gate = Arc::new(Gate::default());
-        let first = gate.enter(key("192.0.2.1"), 1, None);
-        assert!(first.as_ref().is_some_and(|place| !place.over));
-        let reserve: Vec<_> = (0..RESERVE)
-            .map(|_| gate.enter(key("192.0.2.2"), 1, None).expect("reserve"))
-            .collect();
-        assert!(reserve.iter().all(|place| place.over));
-        assert!(gate.enter(key("192.0.2.3"), 1, None).is_none());
-        drop((first, reserve));
-        assert_eq!(gate.connections(), 0);
-        assert!(gate.each.lock().is_empty());
+        for per_address in [None, Some(1)] {
+            let limit = if per_address.is_some() { 1000 } else { 1 };
+            let gate = Arc::new(Gate::default());
+            let first = enter(&gate, "192.0.2.1", limit, per_address);
+            assert!(first.as_ref().is_some_and(|place| !place.over));
+            let reserve: Vec<_> = (0..RESERVE)
+                .map(|_| enter(&gate, "192.0.2.1", limit, per_address).expect("reserve"))
+                .collect();
+            assert!(reserve.iter().all(|place| place.over));
+            assert!(enter(&gate, "192.0.2.1", limit, per_address).is_none());
+            drop((first, reserve));
+            assert_eq!(gate.connections(), 0);
+            assert!(gate.each.lock().is_empty());
+        }
     }
 
     #[test]
     fn one_address_at_its_limit_costs_no_other_one_anything() {
         let gate = Arc::new(Gate::default());
-        let _first = gate.enter(key("192.0.2.1"), 100, Some(1));
-        assert!(
-            gate.enter(key("192.0.2.1"), 100, Some(1))
-                .is_some_and(|place| place.over)
-        );
-        assert!(
-            gate.enter(key("192.0.2.2"), 100, Some(1))
-                .is_some_and(|place| !place.over)
-        );
+        let _first = enter(&gate, "192.0.2.1", 100, Some(1));
+        for (from, over) in [("192.0.2.1", true), ("192.0.2.2", false)] {
+            let place = enter(&gate, from, 100, Some(1));
+            assert!(place.is_some_and(|place| place.over == over), "{from}");
+        }
+        // Behind a proxy nobody is counted until it is known where they are.
+        let unknown: Vec<_> = (0..3).map(|_| gate.enter(100)).collect();
+        assert!(unknown.iter().flatten().all(|place| !place.over));
+    }
+
+    #[test]
+    fn a_connection_is_counted_under_one_address() {
+        let gate = Arc::new(Gate::default());
+        let mut place = gate.enter(1).expect("a place");
+        assert!(place.count_under(key("192.0.2.1"), None));
+        assert!(place.count_under(key("192.0.2.2"), None));
+        assert_eq!(gate.each.lock().len(), 1);
+        drop(place);
+        assert!(gate.each.lock().is_empty());
     }
 }

@@ -14,6 +14,7 @@ mod json_schema;
 mod listeners;
 mod load;
 mod problem;
+mod proxies;
 mod reader;
 mod schemas;
 mod section;
@@ -36,6 +37,7 @@ use crate::passphrase::Hash;
 pub use self::{
     load::Examined,
     problem::{Problem, Problems},
+    proxies::{AddressFrom, Proxies},
     units::duration as parse_duration,
 };
 
@@ -96,6 +98,8 @@ pub struct Listener {
     pub origins: Origins,
     /// The URL that discovery tells instead of one made from the request, without a trailing slash.
     pub public_url: Option<String>,
+    /// The proxies in front of it that tell the addresses of peers; `None`: a peer has its connection's own.
+    pub proxies: Option<Proxies>,
     /// Where the file says so.
     pub at: Location,
 }

@@ -141,6 +141,7 @@ mod tests {
             tls,
             origins: Origins::Any,
             public_url: None,
+            proxies: None,
             at: Location::default(),
         }
     }

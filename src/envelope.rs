@@ -188,6 +188,19 @@ pub fn ack(received: u64) -> Text {
     from_relay("ACK", &serde_json::json!({ "received": received }))
 }
 
+/// Tells a peer its ICE servers anew.
+pub fn ice_servers(servers: Option<&RawValue>) -> Text {
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Message<'a> {
+        ice_servers: Option<&'a RawValue>,
+    }
+    let message = Message {
+        ice_servers: servers,
+    };
+    from_relay("ICE_SERVERS", &message)
+}
+
 /// Tells a server of a new client.
 pub fn peer_joined(id: &str) -> Text {
     from_relay("PEER_JOINED", &serde_json::json!({ "id": id }))

@@ -10,12 +10,13 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
+use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    address::{AddressKey, Gate, Place},
+    address::{AddressKey, Caller, Gate},
     auth::{Credentials, LoginError, Logins},
-    config::QueueBound,
+    config::{Proxies, QueueBound},
     metrics::Metrics,
     outbox::Budget,
     parking::Parking,
@@ -49,6 +50,8 @@ pub struct Hub {
     pub message_bytes: Arc<AtomicUsize>,
     /// Peers are taken: every listener accepts, and none has stopped.
     ready: AtomicBool,
+    /// Notified when a reload has changed the ICE servers.
+    pub ice_changed: Notify,
     /// Cancelled when the relay stops taking peers.
     pub stop: CancellationToken,
     /// Every connection's task.
@@ -72,6 +75,7 @@ impl Hub {
             gate: Arc::default(),
             metrics: Arc::new(metrics),
             ready: AtomicBool::new(false),
+            ice_changed: Notify::new(),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
         })
@@ -85,7 +89,11 @@ impl Hub {
         let limits = &policy.limits;
         self.budget.set(limits.outbound_queue, limits.queued_bytes);
         self.message_bytes.store(limits.message_bytes, Relaxed);
+        let ice_changed = !policy.has_same_ice_servers(&running);
         self.policy.store(Arc::new(policy));
+        if ice_changed {
+            self.ice_changed.notify_one();
+        }
     }
 
     /// Checks the login of a server from this address, and says which id it gets.
@@ -129,19 +137,33 @@ impl Hub {
         self.policy.load().timeouts.drain
     }
 
-    /// A place for a connection that was just accepted; `None`: it is to be closed unheard.
-    pub fn enter(&self, address: IpAddr) -> Option<Place> {
-        let policy = self.policy.load();
-        let limits = &policy.limits;
-        let place = self.gate.enter(
-            address.into(),
-            limits.connections,
-            limits.connections_per_address,
-        );
+    /// Takes in whoever has just connected from `address`; `None`: the connection is to be closed unheard. One from a
+    /// trusted proxy counts for whoever is behind it, once [`Hub::locate`] says who that is.
+    pub fn enter(&self, address: IpAddr, proxies: Option<&Proxies>) -> Option<Caller> {
+        let limits = &self.policy.load().limits;
+        let address = address.to_canonical();
+        let by_proxy = proxies.is_some_and(|proxies| proxies.trusts(address));
+        let place = self.gate.enter(limits.connections).and_then(|mut place| {
+            let most = limits.connections_per_address;
+            let heard = by_proxy || place.count_under(address.into(), most);
+            heard.then_some(place)
+        });
         if place.is_none() {
             self.metrics.dropped.inc();
         }
-        place
+        Some(Caller {
+            address,
+            place: place?,
+        })
+    }
+
+    /// A proxy has told who is behind it. Its own address counts for nobody: what it names may be yet another proxy.
+    /// `false`: even the reserve for connections from there is used up.
+    pub fn locate(&self, caller: &mut Caller, address: IpAddr, proxies: &Proxies) -> bool {
+        caller.address = address.to_canonical();
+        let most = self.policy.load().limits.connections_per_address;
+        let place = &mut caller.place;
+        proxies.trusts(address) || place.count_under(address.into(), most)
     }
 }
 

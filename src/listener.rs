@@ -1,6 +1,7 @@
 //! Listeners: sockets are bound first, then served. Accepting never waits for a handshake.
 
 mod bind;
+mod proxy_header;
 mod quic;
 mod tcp;
 

@@ -172,7 +172,7 @@ impl Metrics {
             )?,
             handshakes_refused: counters(
                 "intercessor_refused_handshakes_total",
-                "Handshakes on peer paths that were refused, by reason",
+                "Handshakes of peers that were refused, by reason",
                 &["transport", "reason"],
             )?,
             accept_errors: counters(

@@ -4,7 +4,7 @@
 
 mod samples;
 
-use std::{borrow::Cow, collections::HashMap};
+use std::{borrow::Cow, collections::HashMap, time::Duration};
 
 use foldhash::fast::RandomState;
 use serde_json::value::RawValue;
@@ -218,13 +218,29 @@ impl Policy {
 
     /// HELLO for the peer with this id.
     pub fn hello(&self, id: &str, resume: Option<ResumeOffer>) -> Text {
-        let ice_servers = self.ice_servers.for_peer(id);
+        let told = !self.ice_servers.is_empty();
+        let ice_servers = told.then(|| self.ice_servers.for_peer(id)).flatten();
         envelope::hello(&Hello {
             id,
             server_info: self.server_info.as_deref(),
             ice_servers: ice_servers.as_deref(),
             resume,
         })
+    }
+
+    /// Fresh ICE servers for the peer with this id, which may be none.
+    pub fn ice_servers(&self, id: &str) -> Text {
+        envelope::ice_servers(self.ice_servers.for_peer(id).as_deref())
+    }
+
+    /// How long the credentials that peers are told last; `None`: for ever.
+    pub fn ice_lifetime(&self) -> Option<Duration> {
+        self.ice_servers.lifetime()
+    }
+
+    /// Would another policy tell peers the same ICE servers?
+    pub fn has_same_ice_servers(&self, other: &Self) -> bool {
+        self.ice_servers == other.ice_servers
     }
 
     /// Has a configuration entry this fixed server id?

@@ -13,6 +13,7 @@ use crate::{
     config::{Config, Examined, Problems},
     discovery::Discovery,
     hub::Hub,
+    ice,
     listener::Bound,
     policy::Policy,
     tls::{Certificates, Identity},
@@ -149,6 +150,7 @@ impl Relay {
             () = reload.serve(reloads) => {}
             () = certificates.watch() => {}
             () = hub.parking.sweep(&hub.metrics) => {}
+            () = ice::refresh(&hub) => {}
             () = &mut operators => {}
         }
         // Operators see the end until it is there.

@@ -211,6 +211,11 @@ impl Rooms {
         }
     }
 
+    /// All that are open.
+    pub fn all(&self) -> Vec<Arc<Room>> {
+        self.open.read().rooms.values().map(Arc::clone).collect()
+    }
+
     /// How many rooms there are.
     pub fn len(&self) -> usize {
         self.open.read().rooms.len()
@@ -342,6 +347,22 @@ impl Room {
         client
             .outbox
             .push(text, lane, AFTER_HELLO, &self.ended, came, due)
+    }
+
+    /// Tells each peer what `say` has for it, where its queue has a place: those that are `parked` as well, or not.
+    pub fn tell_each(&self, parked: bool, say: impl Fn(&PeerId) -> Option<Text>) {
+        let tell = |id: &PeerId, outbox: &Outbox| {
+            if let Some(text) = say(id)
+                && (parked || !outbox.is_parked())
+            {
+                // Who has no place now, or is about to leave, gets it another time, or not.
+                _ = outbox.notify(text);
+            }
+        };
+        tell(&self.id, &self.server);
+        for client in self.clients.read().values() {
+            tell(&client.id, &client.outbox);
+        }
     }
 
     /// Ends the session of a client at its server's wish.

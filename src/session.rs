@@ -12,7 +12,6 @@ mod vigil;
 
 use std::{
     borrow::Cow,
-    net::IpAddr,
     pin::{Pin, pin},
     sync::Arc,
     time::Duration,
@@ -23,7 +22,7 @@ use tracing::{debug, info};
 
 use self::vigil::Bucket;
 use crate::{
-    address::Place,
+    address::{Caller, Place},
     config::Transport,
     envelope::Text,
     hub::Hub,
@@ -72,10 +71,8 @@ pub struct Arrival {
     pub asked: Asked,
     /// What it speaks.
     pub transport: Transport,
-    /// Where it comes from.
-    pub address: IpAddr,
-    /// Its place among the connections.
-    pub place: Place,
+    /// Who it is to the outside.
+    pub caller: Caller,
 }
 
 /// Serves a connection from its handshake to its end.
@@ -87,7 +84,7 @@ pub fn serve<R: Receive, T: Transmit>(
     arrival: Arrival,
     hub: Arc<Hub>,
 ) -> impl Future<Output = ()> + Send {
-    let (transport, address) = (arrival.transport, arrival.address);
+    let (transport, address) = (arrival.transport, arrival.caller.address);
     let arrival = Box::new(arrival);
     async move {
         let Some((session, how)) = Box::pin(begin(&mut connection, arrival, &hub)).await else {
@@ -123,8 +120,7 @@ async fn begin<R: Receive, T: Transmit>(
     let Arrival {
         asked,
         transport,
-        address,
-        place,
+        caller: Caller { address, place },
     } = *arrival;
     let transport = transport.as_str();
     match enter::enter(&mut connection.receiver, asked, address.into(), hub).await {

@@ -4,6 +4,7 @@
 //! into a [`Connection`]: a receive half, a send half, and lanes beside the ordered one where it has them.
 
 pub mod admission;
+pub mod forwarded;
 pub mod http;
 pub mod origin;
 pub mod websocket;

@@ -203,8 +203,6 @@ fn keys_that_are_not_supported_yet_are_refused_and_not_ignored() {
             "cluster",
         ),
         ("demo: true", "demo"),
-        ("address_from: forwarded", "address_from"),
-        ("trusted_proxies: [127.0.0.0/8]", "trusted_proxies"),
     ] {
         let config = match name {
             "cluster" => format!("{SMALLEST}{key}\n"),

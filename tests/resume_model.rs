@@ -141,8 +141,7 @@ fn connect(hub: &Arc<Hub>, path: Path) -> Link {
     let arrival = Arrival {
         asked: Asked { path, resume: true },
         transport: Transport::WebSocket,
-        address,
-        place: hub.enter(address).expect("a place"),
+        caller: hub.enter(address, None).expect("a place"),
     };
     tokio::spawn(session::serve(connection, arrival, Arc::clone(hub)));
     Link { up, down, carries }

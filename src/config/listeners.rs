@@ -1,8 +1,8 @@
 //! `listeners` and `admin`: where the relay listens, and how.
 
 use super::{
-    Admin, Bind, Listener, Location, Origins, Tls, Transport, address, section::Section, urls,
-    value::Value,
+    Admin, Bind, Listener, Location, Origins, Tls, Transport, address, proxies, section::Section,
+    urls, value::Value,
 };
 
 const TLS_EXAMPLE: &str = "{ cert: relay.pem, key: relay.key }";
@@ -51,8 +51,7 @@ fn listener(s: &mut Section<'_>, taken: &mut Vec<Taken>) -> Option<Listener> {
     let public_url = s.optional("public_url", |v| {
         v.parsed(|text| urls::public(text, transport))
     });
-    s.unsupported("address_from");
-    s.unsupported("trusted_proxies");
+    let proxies = proxies::read(s, transport);
     s.unsupported("demo");
     Some(Listener {
         transport: transport?,
@@ -60,6 +59,7 @@ fn listener(s: &mut Section<'_>, taken: &mut Vec<Taken>) -> Option<Listener> {
         tls: tls?,
         origins: origins.map_or(Origins::Any, Origins::Listed),
         public_url,
+        proxies,
         at: s.at(),
     })
 }

@@ -1,6 +1,6 @@
 //! WebTransport listeners: QUIC, HTTP/3, extended CONNECT.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use hyper::StatusCode;
@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout};
 use tracing::debug;
 
 use crate::{
-    address::Place,
+    address::Caller,
     config::{Listener, Transport},
     hub::Hub,
     policy::Policy,
@@ -152,17 +152,12 @@ async fn accept(hub: Arc<Hub>, listener: Arc<ArcSwap<Listener>>, endpoint: Endpo
             _ = incoming.retry();
             continue;
         }
-        let from = incoming.remote_address();
-        match hub.enter(from.ip()) {
-            Some(place) => {
-                let serve = serve(
-                    Arc::clone(&hub),
-                    Arc::clone(&listener),
-                    incoming,
-                    from,
-                    place,
-                );
-                hub.tasks.spawn(serve);
+        let from = incoming.remote_address().ip();
+        match hub.enter(from, listener.load().proxies.as_ref()) {
+            Some(caller) => {
+                let (hub, listener) = (Arc::clone(&hub), Arc::clone(&listener));
+                let tasks = hub.tasks.clone();
+                tasks.spawn(serve(hub, listener, incoming, caller));
             }
             None => incoming.refuse(),
         }
@@ -176,27 +171,27 @@ async fn serve(
     hub: Arc<Hub>,
     listener: Arc<ArcSwap<Listener>>,
     incoming: Incoming,
-    from: SocketAddr,
-    place: Place,
+    mut caller: Caller,
 ) {
     let accepted = Instant::now();
     let handshake = hub.policy.load().timeouts.handshake;
     let answered = tokio::select! {
-        answered = timeout(handshake, shake_hands(&hub, &listener, incoming, from, place.over)) => answered,
+        answered = timeout(handshake, shake_hands(&hub, &listener, incoming, &mut caller)) => answered,
         () = hub.stop.cancelled() => return,
     };
+    let address = caller.address;
     let (session, asked, ordered) = match answered {
         Ok(Some(Answered::Admitted(admitted))) => admitted,
         Ok(Some(Answered::Refused(session))) => return see_off(&hub, session).await,
-        Ok(None) => return debug!(%from, "no WebTransport came of a QUIC connection"),
-        Err(_) => return debug!(%from, "WebTransport handshake took too long"),
+        Ok(None) => return debug!(%address, "no WebTransport came of a QUIC connection"),
+        Err(_) => return debug!(%address, "WebTransport handshake took too long"),
     };
     let opened = tokio::select! {
         opened = webtransport::connection(&session, &hub.message_bytes, handshake) => opened,
         () = hub.stop.cancelled() => return session.close(1001, "the relay is shutting down").await,
     };
     let Some(mut connection) = opened else {
-        return debug!(%from, "no session stream came in time");
+        return debug!(%address, "no session stream came in time");
     };
     if ordered {
         connection.lanes = None;
@@ -206,8 +201,7 @@ async fn serve(
     let arrival = Arrival {
         asked,
         transport: Transport::WebTransport,
-        address: from.ip().to_canonical(),
-        place,
+        caller,
     };
     // A task of its own, since this one has the size of all handshakes for as long as it lives.
     let tasks = hub.tasks.clone();
@@ -228,12 +222,11 @@ async fn shake_hands(
     hub: &Hub,
     listener: &ArcSwap<Listener>,
     incoming: Incoming,
-    from: SocketAddr,
-    over_limit: bool,
+    caller: &mut Caller,
 ) -> Option<Answered> {
     let connection = incoming.await.ok()?;
     let request = Request::accept(connection).await?;
-    answer(hub, &listener.load_full(), request, from, over_limit).await
+    answer(hub, &listener.load_full(), request, caller).await
 }
 
 /// Lets a peer read its refusal and go. Until then nothing of HTTP/3 may be taken away from under it.
@@ -250,14 +243,15 @@ async fn answer(
     hub: &Hub,
     listener: &Listener,
     request: Request,
-    from: SocketAddr,
-    over_limit: bool,
+    caller: &mut Caller,
 ) -> Option<Answered> {
     let connect = request.connect();
+    admission::locate(hub, listener, &connect.headers, caller);
+    let (address, over_limit) = (caller.address, caller.place.over);
     let status = match admission::route(connect.url.path()) {
         Some(route @ (Route::Server | Route::Client(_) | Route::Resume)) => {
             let headers = &connect.headers;
-            match admission::admit(hub, listener, route, headers, from, over_limit).await {
+            match admission::admit(hub, listener, route, headers, address, over_limit).await {
                 Ok(path) => {
                     let parameter = |name| admission::has_parameter(connect.url.query(), name);
                     let (resume, ordered) = (parameter("resume"), parameter("ordered"));

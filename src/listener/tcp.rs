@@ -1,6 +1,6 @@
 //! WebSocket listeners: TCP, TLS where configured, HTTP/1.1, upgrade.
 
-use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
+use std::{convert::Infallible, net::IpAddr, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
@@ -13,12 +13,15 @@ use tokio::{
     time::{Instant, timeout, timeout_at},
 };
 use tokio_rustls::TlsAcceptor;
-use tracing::debug;
+use tracing::{debug, warn};
 
-use super::after_accept_error;
+use super::{
+    after_accept_error,
+    proxy_header::{self, Unusable},
+};
 use crate::{
-    address::Place,
-    config::{Listener, Transport},
+    address::Caller,
+    config::{Listener, Proxies, Transport},
     discovery::Discovery,
     hub::Hub,
     session::{self, Arrival, Asked},
@@ -93,9 +96,8 @@ impl Door {
             };
             match accepted {
                 Ok((stream, from)) => {
-                    if let Some(place) = hub.enter(from.ip()) {
-                        hub.tasks
-                            .spawn(Arc::clone(&self).serve(stream, from, place));
+                    if let Some(caller) = self.let_in(from.ip()) {
+                        hub.tasks.spawn(Arc::clone(&self).serve(stream, caller));
                     }
                 }
                 Err(error) => {
@@ -106,32 +108,92 @@ impl Door {
         }
     }
 
-    async fn serve(self: Arc<Self>, stream: TcpStream, from: SocketAddr, place: Place) {
+    /// Takes in whoever has just connected, unless a proxy is to begin each connection and this is none.
+    fn let_in(&self, from: IpAddr) -> Option<Caller> {
+        let listener = self.front.listener.load();
+        let proxies = listener.proxies.as_ref();
+        if proxies.is_some_and(|it| it.begin_connections() && !it.trusts(from)) {
+            debug!(address = %from.to_canonical(), "connection refused: this is no trusted proxy");
+            self.no_proxy_header();
+            return None;
+        }
+        self.front.hub.enter(from, proxies)
+    }
+
+    fn no_proxy_header(&self) {
+        let metrics = &self.front.hub.metrics;
+        metrics.handshake_refused(Transport::WebSocket, "proxy_header");
+    }
+
+    async fn serve(self: Arc<Self>, mut stream: TcpStream, mut caller: Caller) {
         // Envelopes are small, and each batch is flushed once.
         _ = stream.set_nodelay(true);
         let times = Times::begin(self.front.hub.policy.load().timeouts.handshake);
+        let listener = self.front.listener.load_full();
+        let proxies = listener.proxies.as_ref();
+        if let Some(proxies) = proxies.filter(|it| it.begin_connections()) {
+            let told = self.ask_proxy(&mut stream, &mut caller, proxies, times);
+            if told.await.is_none() {
+                return;
+            }
+        }
         let Some(tls) = &self.tls else {
-            return self.speak_http(stream, from, place, times).await;
+            return self.speak_http(stream, caller, times).await;
         };
         let secured = tokio::select! {
             secured = timeout_at(times.deadline, tls.accept(stream)) => secured,
             () = self.front.hub.stop.cancelled() => return,
         };
+        let address = caller.address;
         match secured {
-            Ok(Ok(stream)) => self.speak_http(stream, from, place, times).await,
-            Ok(Err(error)) => debug!(%from, %error, "TLS handshake failed"),
-            Err(_) => debug!(%from, "TLS handshake took too long"),
+            Ok(Ok(stream)) => self.speak_http(stream, caller, times).await,
+            Ok(Err(error)) => debug!(%address, %error, "TLS handshake failed"),
+            Err(_) => debug!(%address, "TLS handshake took too long"),
         }
     }
 
+    /// Has a proxy tell who is behind it. `None`: it does not, or that is over the limit by far.
+    async fn ask_proxy(
+        &self,
+        stream: &mut TcpStream,
+        caller: &mut Caller,
+        proxies: &Proxies,
+        times: Times,
+    ) -> Option<()> {
+        let hub = &self.front.hub;
+        let told = tokio::select! {
+            told = timeout_at(times.deadline, proxy_header::read(stream)) => told,
+            () = hub.stop.cancelled() => return None,
+        };
+        let proxy = caller.address;
+        match told {
+            Ok(Ok(told)) => {
+                let heard = hub.locate(caller, told.unwrap_or(proxy), proxies);
+                if !heard {
+                    hub.metrics.dropped.inc();
+                }
+                return heard.then_some(());
+            }
+            Ok(Err(Unusable::Nothing)) => {
+                debug!(%proxy, "a connection ended before it began");
+                return None;
+            }
+            Ok(Err(error)) => warn!(%proxy, %error, "no PROXY header came of a trusted proxy"),
+            Err(_) => debug!(%proxy, "no PROXY header came in time"),
+        }
+        self.no_proxy_header();
+        None
+    }
+
     /// Answers HTTP until the deadline or an upgrade, and serves the session that comes of it.
-    async fn speak_http<S>(&self, mut stream: S, from: SocketAddr, place: Place, times: Times)
+    async fn speak_http<S>(&self, mut stream: S, caller: Caller, times: Times)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let granted = Mutex::new(None);
+        let (caller, granted) = (Mutex::new(caller), Mutex::new(None));
         let service = service_fn(async |request: Request<Incoming>| {
-            let answer = self.front.answer(&request, from, place.over).await;
+            let (address, over_limit) = self.front.locate(&request, &mut caller.lock());
+            let answer = self.front.answer(&request, address, over_limit).await;
             *granted.lock() = answer.upgrade;
             Ok::<_, Infallible>(answer.response)
         });
@@ -143,22 +205,24 @@ impl Door {
             .serve_connection(TokioIo::new(&mut stream), service)
             .without_shutdown();
         let spoken = tokio::select! {
-            spoken = timeout_at(times.deadline, http) => spoken,
+            spoken = timeout_at(times.deadline, http) => spoken.map(|http| http.map(|it| it.read_buf)),
             () = self.front.hub.stop.cancelled() => return,
         };
+        let caller = caller.into_inner();
+        let address = caller.address;
         let read = match spoken {
-            Ok(Ok(parts)) => Some(parts.read_buf),
+            Ok(Ok(read)) => Some(read),
             Ok(Err(error)) => {
-                debug!(%from, %error, "HTTP failed");
+                debug!(%address, %error, "HTTP failed");
                 None
             }
-            Err(_) => return debug!(%from, "no upgrade came in time"),
+            Err(_) => return debug!(%address, "no upgrade came in time"),
         };
         match (read, granted.into_inner()) {
             (Some(read), Some(asked)) => {
                 let metrics = &self.front.hub.metrics;
                 metrics.handshake(Transport::WebSocket, times.accepted.elapsed());
-                self.start(stream, read, asked, from, place);
+                self.start(stream, read, asked, caller);
             }
             _ => self.see_off(stream).await,
         }
@@ -177,7 +241,7 @@ impl Door {
         }
     }
 
-    fn start<S>(&self, io: S, read: bytes::Bytes, asked: Asked, from: SocketAddr, place: Place)
+    fn start<S>(&self, io: S, read: bytes::Bytes, asked: Asked, caller: Caller)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -186,8 +250,7 @@ impl Door {
         let arrival = Arrival {
             asked,
             transport: Transport::WebSocket,
-            address: from.ip().to_canonical(),
-            place,
+            caller,
         };
         // A task of its own, since this one has the size of all handshakes for as long as it lives.
         hub.tasks

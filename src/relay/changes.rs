@@ -60,10 +60,19 @@ pub(super) fn waiting(
 
 fn differences(running: &Listener, new: &Listener) -> Vec<String> {
     let is_off = |listener: &Listener| listener.tls == Tls::Off;
+    let address_from = |listener: &Listener| Some(listener.proxies.as_ref()?.address_from);
+    // Who is trusted means something only where it is said what for.
+    let trusted = |listener: &Listener| {
+        let both = running.proxies.is_some() && new.proxies.is_some();
+        let proxies = listener.proxies.as_ref().filter(|_| both)?;
+        Some(proxies.trusted.clone())
+    };
     let changed = [
         ("bind", running.bind != new.bind),
         ("public_url", running.public_url != new.public_url),
         ("tls", is_off(running) != is_off(new)),
+        ("address_from", address_from(running) != address_from(new)),
+        ("trusted_proxies", trusted(running) != trusted(new)),
     ];
     changed
         .into_iter()

@@ -1,14 +1,15 @@
 //! What a handshake asks for, whatever the transport, and whether the peer may in.
 
-use std::net::SocketAddr;
+use std::net::IpAddr;
 
 use hyper::{
     HeaderMap,
     header::{self, HeaderName},
 };
 
-use super::origin;
+use super::{forwarded, origin};
 use crate::{
+    address::Caller,
     auth::{Credentials, LoginError},
     config::{Listener, Servers},
     hub::Hub,
@@ -86,13 +87,23 @@ impl Refused {
     }
 }
 
+/// Finds out whose request this is, where a proxy tells it in a header.
+pub fn locate(hub: &Hub, listener: &Listener, headers: &HeaderMap, caller: &mut Caller) {
+    let Some(proxies) = &listener.proxies else {
+        return;
+    };
+    let address = forwarded::address(caller.address, headers, proxies);
+    // Whoever is over the limit by far is told so as well, since the request is here already.
+    hub.locate(caller, address, proxies);
+}
+
 /// What is left to ask of a request for a peer path that is well-formed: may this peer in?
 pub async fn admit(
     hub: &Hub,
     listener: &Listener,
     route: Route<'_>,
     headers: &HeaderMap,
-    from: SocketAddr,
+    address: IpAddr,
     over_limit: bool,
 ) -> Result<Path, Refused> {
     // A passphrase may have any characters, which `to_str` would not let through.
@@ -126,7 +137,7 @@ pub async fn admit(
     let Some(credentials) = Credentials::from_header(authorization) else {
         return Err(Refused::Login);
     };
-    match hub.log_in(from.ip().into(), credentials).await {
+    match hub.log_in(address.into(), credentials).await {
         Ok(id) => Ok(Path::Server(Login::Done(id))),
         Err(LoginError::Wrong | LoginError::NameNeeded) => Err(Refused::Login),
         Err(LoginError::TooManyFailed(wait)) => Err(Refused::TooManyFailed(wait.as_secs() + 1)),

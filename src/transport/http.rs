@@ -1,6 +1,6 @@
 //! The HTTP answers of a WebSocket listener.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::IpAddr, sync::Arc};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -14,10 +14,11 @@ use hyper::{
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::{
-    admission::{Refused, Route, SUBPROTOCOL, admit, has_parameter, route},
+    admission::{self, Refused, Route, SUBPROTOCOL, admit, has_parameter, route},
     origin,
 };
 use crate::{
+    address::Caller,
     config::{Listener, Origins, Tls, Transport},
     discovery::Discovery,
     hub::Hub,
@@ -76,11 +77,17 @@ pub struct Front {
 }
 
 impl Front {
-    /// Answers one request of a connection from `from`.
+    /// Finds out whose request this is: where it comes from, and whether that is over a limit.
+    pub fn locate(&self, request: &Request<Incoming>, caller: &mut Caller) -> (IpAddr, bool) {
+        admission::locate(&self.hub, &self.listener.load(), request.headers(), caller);
+        (caller.address, caller.place.over)
+    }
+
+    /// Answers one request of whoever has this address.
     pub async fn answer(
         &self,
         request: &Request<Incoming>,
-        from: SocketAddr,
+        address: IpAddr,
         over_limit: bool,
     ) -> Answer {
         let bad = |text| Answer::plain(StatusCode::BAD_REQUEST, text);
@@ -98,19 +105,19 @@ impl Front {
         match route {
             Route::Health => read_only(request, || Answer::plain(StatusCode::OK, "ok")),
             Route::Discovery => read_only(request, || match host {
-                Some(host) => self.discover(request, host, from),
+                Some(host) => self.discover(request, host, address),
                 None => bad(HOST_NEEDED),
             }),
             Route::Server | Route::Client(_) | Route::Resume => {
-                self.upgrade(request, route, from, over_limit).await
+                self.upgrade(request, route, address, over_limit).await
             }
         }
     }
 
-    fn discover(&self, request: &Request<Incoming>, host: &str, from: SocketAddr) -> Answer {
+    fn discover(&self, request: &Request<Incoming>, host: &str, address: IpAddr) -> Answer {
         let listener = self.listener.load();
         let secure = listener.tls != Tls::Off;
-        let document = self.discovery.document(host, secure, from.ip());
+        let document = self.discovery.document(host, secure, address);
         let mut answer = Answer::plain(StatusCode::OK, "")
             .with(header::CONTENT_TYPE, "application/json")
             .with(header::CACHE_CONTROL, "no-store");
@@ -130,7 +137,7 @@ impl Front {
         &self,
         request: &Request<Incoming>,
         route: Route<'_>,
-        from: SocketAddr,
+        address: IpAddr,
         over_limit: bool,
     ) -> Answer {
         let key = match websocket_key(request) {
@@ -143,7 +150,7 @@ impl Front {
             &listener,
             route,
             request.headers(),
-            from,
+            address,
             over_limit,
         );
         match admitted.await {

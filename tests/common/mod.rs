@@ -7,6 +7,7 @@
     reason = "a test that panics has failed"
 )]
 
+pub mod daemon;
 pub mod login;
 pub mod process;
 pub mod proxy;
@@ -352,6 +353,16 @@ impl TestPeer {
         let mut envelope = self.next().await;
         assert_eq!(envelope["type"], kind, "{envelope}");
         envelope["message"].take()
+    }
+
+    /// The message of the next envelope of this type, whatever comes before it.
+    pub async fn skip_to(&mut self, kind: &str) -> Value {
+        loop {
+            let mut envelope = self.next().await;
+            if envelope["type"] == kind {
+                return envelope["message"].take();
+            }
+        }
     }
 
     /// HELLO, which must be the next. Notes the id.

@@ -110,6 +110,11 @@ impl Wire {
 
     /// A connection without TLS.
     pub fn plain(stream: TcpStream) -> Self {
+        Self::over_any(stream)
+    }
+
+    /// Whatever brings bytes and takes them.
+    pub fn over_any(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> Self {
         Self {
             io: Box::new(stream),
             buffer: Vec::new(),

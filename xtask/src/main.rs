@@ -11,7 +11,11 @@ use std::{
     process::{Command, ExitCode, Output},
 };
 
-use crate::{bench::bench, instructions::instructions, provide::provide};
+use crate::{
+    bench::bench,
+    instructions::instructions,
+    provide::{provide, provide_server},
+};
 
 const USAGE: &str = "\
 Usage: cargo xtask <command>
@@ -19,6 +23,7 @@ Usage: cargo xtask <command>
 Commands:
   lint  Check formatting, clippy, documentation, and the dependencies' licenses, bans and sources
   test  Install what the tests need, then run every test, also those in a browser
+        and with nginx, HAProxy, Caddy and coturn
   generate
         Write anew what is made from the code: man/intercessor.1, completions/ and schemas/config.schema.json
   bench [--quick] [--only NAME…] [--save] [--help]
@@ -26,6 +31,14 @@ Commands:
   instructions [--save]
         Count the relay's instructions for each message, and fail where they are over 3% more than recorded; or
         record them";
+
+/// Servers that tests run beside the relay: the program, its service and its packages in Debian.
+const SERVERS: [(&str, &str, &str); 4] = [
+    ("nginx", "nginx", "nginx libnginx-mod-stream"),
+    ("haproxy", "haproxy", "haproxy"),
+    ("caddy", "caddy", "caddy"),
+    ("turnserver", "coturn", "coturn"),
+];
 
 /// Pinned, since a newer one may check more, or read deny.toml otherwise.
 const CARGO_DENY: &str = "0.20.2";
@@ -79,6 +92,10 @@ fn test() -> Result<(), String> {
     provide("mandoc", "mandoc", "the man pages are checked by it")?;
     for shell in ["bash", "fish", "zsh"] {
         provide(shell, shell, "the completions are tried in this shell")?;
+    }
+    for (program, service, packages) in SERVERS {
+        let reason = format!("the tests run a real {program}");
+        provide_server(program, service, packages, &reason)?;
     }
     run("cargo test --workspace --all-features --locked")
 }

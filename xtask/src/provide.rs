@@ -1,8 +1,13 @@
 //! Programs that a task needs, installed where that can be done without a question to anybody.
 
-use std::env;
+use std::{env, iter::once, path::Path};
 
 use crate::{probe, run};
+
+/// Is there where systemd is in charge.
+const SYSTEMD_RUNS: &str = "/run/systemd/system";
+/// Where servers are.
+const SBIN: &str = "/usr/sbin";
 
 /// Has a program on the PATH, out of Debian's package of it where it is missing. `reason` says what needs it.
 pub fn provide(program: &str, package: &str, reason: &str) -> Result<(), String> {
@@ -37,6 +42,32 @@ pub fn provide(program: &str, package: &str, reason: &str) -> Result<(), String>
     Ok(())
 }
 
+/// The same for a server, which Debian would start on ports of this machine as soon as it is there, and at each boot: its
+/// service is left off.
+pub fn provide_server(
+    program: &str,
+    service: &str,
+    packages: &str,
+    reason: &str,
+) -> Result<(), String> {
+    if on_path(program) || !Path::new(SYSTEMD_RUNS).is_dir() {
+        return provide(program, packages, reason);
+    }
+    let systemctl = match probe("id -u") {
+        Some(id) if id.stdout.trim_ascii() == b"0" => "systemctl",
+        _ => "sudo -n systemctl",
+    };
+    let masked = probe(&format!("{systemctl} mask --runtime {service}.service"));
+    let provided = provide(program, packages, reason);
+    if masked.is_some() {
+        run(&format!("{systemctl} unmask --runtime {service}.service"))?;
+    }
+    if provided.is_ok() {
+        run(&format!("{systemctl} disable {service}.service"))?;
+    }
+    provided
+}
+
 /// The start of a command that may install packages without a question to anybody, or why there is none.
 fn apt_get(
     present: bool,
@@ -55,10 +86,11 @@ fn apt_get(
     }
 }
 
-/// Is there such a program?
+/// Is there such a program? Servers are where the PATH of a user may not lead.
 pub fn on_path(program: &str) -> bool {
-    env::var_os("PATH")
-        .is_some_and(|path| env::split_paths(&path).any(|folder| folder.join(program).is_file()))
+    let path = env::var_os("PATH").unwrap_or_default();
+    let mut folders = env::split_paths(&path).chain(once(SBIN.into()));
+    folders.any(|it| it.join(program).is_file())
 }
 
 #[cfg(test)]

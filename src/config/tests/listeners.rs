@@ -1,6 +1,6 @@
 //! `listeners`, right and wrong.
 
-use super::{config, problems, what};
+use super::{config, examine, problems, what};
 use crate::config::*;
 
 fn listener(text: &str) -> Listener {
@@ -220,14 +220,101 @@ fn urls_and_origins() {
 
 #[test]
 fn keys_that_are_not_supported() {
-    for (key, value) in [
-        ("address_from", "forwarded"),
-        ("trusted_proxies", "[]"),
-        ("demo", "true"),
+    let told = refused("transport: websocket, bind: x:1, tls: off, demo: true");
+    assert_eq!(told, "`demo` is not supported yet; remove it");
+}
+
+fn proxies(text: &str) -> Option<Proxies> {
+    let start = "transport: websocket, bind: x:1, tls: off";
+    listener(&format!("{{ {start}, {text} }}")).proxies
+}
+
+#[test]
+fn proxies_are_trusted_on_loopback_where_nothing_else_is_said() {
+    for (word, address_from) in [
+        ("x-forwarded-for", AddressFrom::XForwardedFor),
+        ("forwarded", AddressFrom::Forwarded),
+        ("proxy_protocol", AddressFrom::ProxyProtocol),
     ] {
-        let told = refused(&format!(
-            "transport: websocket, bind: x:1, tls: off, {key}: {value}"
+        let proxies = proxies(&format!("address_from: {word}")).expect("proxies");
+        assert_eq!(proxies.address_from, address_from);
+        for (address, trusted) in [
+            ("127.0.0.1", true),
+            ("127.255.0.9", true),
+            ("::1", true),
+            ("::ffff:127.0.0.1", true),
+            ("128.0.0.1", false),
+            ("::2", false),
+        ] {
+            let address = address.parse().expect("an address");
+            assert_eq!(proxies.trusts(address), trusted, "{address}");
+        }
+    }
+    assert_eq!(proxies("origins: []"), None);
+}
+
+#[test]
+fn networks_of_proxies() {
+    let networks = "[10.1.2.3/8, 192.0.2.1, '2001:db8::/32', '::ffff:172.16.0.0/108', '::1']";
+    let proxies = proxies(&format!(
+        "address_from: forwarded, trusted_proxies: {networks}"
+    ));
+    let shown: Vec<_> = proxies.expect("proxies").trusted;
+    let shown: Vec<_> = shown.iter().map(ToString::to_string).collect();
+    let wanted = [
+        "10.0.0.0/8",
+        "192.0.2.1/32",
+        "2001:db8::/32",
+        "172.16.0.0/12",
+        "::1/128",
+    ];
+    assert_eq!(shown, wanted);
+}
+
+#[test]
+fn proxies_that_make_no_sense() {
+    let told = |text: &str| {
+        refused(&format!(
+            "transport: websocket, bind: x:1, tls: off, {text}"
+        ))
+    };
+    assert_eq!(
+        told("address_from: x-real-ip"),
+        "`address_from` wants x-forwarded-for, forwarded or proxy_protocol; here is \"x-real-ip\""
+    );
+    for wrong in ["10.0.0.0/33", "localhost", "10.0.0.0-10.0.0.9", "10.0/8"] {
+        assert_eq!(
+            told(&format!(
+                "address_from: forwarded, trusted_proxies: ['{wrong}']"
+            )),
+            format!(
+                "`trusted_proxies` cannot be \"{wrong}\"; write a network such as 10.0.0.0/8 or 2001:db8::/32"
+            )
+        );
+    }
+    assert_eq!(
+        refused(
+            "transport: webtransport, bind: x:1, tls: { self_signed: x }, address_from: proxy_protocol"
+        ),
+        "`address_from` cannot be \"proxy_protocol\"; a QUIC connection has no PROXY header; have UDP pass beside the proxy and remove this"
+    );
+    for (keys, warning) in [
+        (
+            "trusted_proxies: [10.0.0.0/8]",
+            "`trusted_proxies` does nothing without `address_from`, which says what they are trusted for",
+        ),
+        (
+            "address_from: forwarded, trusted_proxies: []",
+            "`trusted_proxies` is an empty list, so that `address_from` is read from nobody",
+        ),
+    ] {
+        let listener = format!("transport: websocket, bind: x:1, tls: off, {keys}");
+        let examined = examine(&format!(
+            "servers: {{ open: true }}\nlisteners: [{{ {listener} }}]\n"
         ));
-        assert_eq!(told, format!("`{key}` is not supported yet; remove it"));
+        let warnings: Vec<_> = examined.warnings.iter().map(ToString::to_string).collect();
+        assert_eq!(warnings.len(), 1, "{warnings:?}");
+        assert!(warnings[0].ends_with(warning), "{warnings:?}");
+        assert!(examined.problems.is_empty(), "{:?}", examined.problems);
     }
 }
