@@ -4,8 +4,10 @@ mod cert;
 mod check;
 mod connect;
 mod hash;
+mod health;
 mod log;
 mod serve;
+mod systemd;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -45,6 +47,8 @@ enum Command {
     Hash,
     /// Make a self-signed certificate for trying out
     Cert(cert::Arguments),
+    /// Ask a relay for its state over plain HTTP: done if it answers 200
+    Health(health::Arguments),
     /// Be a peer: print what arrives, send each line of standard input
     Connect(connect::Arguments),
 }
@@ -87,6 +91,7 @@ impl Arguments {
             (Some(Command::Check(arguments)), _) => check::run(&arguments),
             (Some(Command::Hash), _) => hash::run(),
             (Some(Command::Cert(arguments)), _) => cert::run(&arguments),
+            (Some(Command::Health(arguments)), _) => health::run(arguments),
             (Some(Command::Connect(arguments)), _) => connect::run(arguments),
             (None, Some(config)) => serve::run(&config),
             (None, None) => Self::command()

@@ -23,6 +23,7 @@ use std::{
 use intercessor::{
     client::{Event, Options, Peer, Trust},
     hub::Hub,
+    listener::passed::Passed,
     relay::{
         self, Relay,
         reload::{self, NotReloaded, Reloader},
@@ -102,7 +103,7 @@ impl TestRelay {
         let config = dir.path().join("relay.yaml");
         write(&config, yaml);
         let checked = relay::check(&config).unwrap_or_else(|problems| panic!("{problems}"));
-        let relay = Relay::bind(checked).expect("free ports");
+        let relay = Relay::bind(checked, Passed::none()).expect("free ports");
         let urls = relay.urls();
         let admin = relay
             .admin_urls()
