@@ -23,7 +23,7 @@ const BAD_CONFIGURATION: u8 = 78;
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
     after_help = "Exit status: 0 done, 2 wrong usage, 78 a bad configuration, 1 anything else.\n\n\
-        Signals: SIGTERM and SIGINT drain. Every peer gets what waits for it and BYE with 1001, within timeouts.drain. \
+        Signals: SIGTERM and SIGINT drain. Nobody new is let in, and every peer gets what waits for it and BYE with 1001, within timeouts.drain. \
         Sessions that are parked end with the process: their peers begin anew. A second signal ends it at once. \
         SIGHUP reads the configuration again, and the files that it names. If all of it is right it takes effect at once; \
         if not, nothing changes, and the log says what is wrong. No session ends, and those that are parked stay. \

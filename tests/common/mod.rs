@@ -12,6 +12,7 @@ pub mod process;
 pub mod proxy;
 pub mod raw;
 pub mod resuming;
+pub mod tools;
 pub mod webtransport;
 
 use std::{

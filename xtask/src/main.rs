@@ -2,6 +2,7 @@
 
 mod bench;
 mod instructions;
+mod package;
 mod provide;
 
 use std::{
@@ -11,7 +12,12 @@ use std::{
     process::{Command, ExitCode, Output},
 };
 
-use crate::{bench::bench, instructions::instructions, provide::provide};
+use crate::{
+    bench::bench,
+    instructions::instructions,
+    package::package,
+    provide::{provide, provide_cargo},
+};
 
 const USAGE: &str = "\
 Usage: cargo xtask <command>
@@ -19,13 +25,15 @@ Usage: cargo xtask <command>
 Commands:
   lint  Check formatting, clippy, documentation, and the dependencies' licenses, bans and sources
   test  Install what the tests need, then run every test, also those in a browser
+  package
+        Make the Debian package of a release build
   bench [--quick] [--only NAME…] [--save] [--help]
         Measure the relay beside a bare forwarder and a relay on Bun; docs/performance.md tells more
   instructions [--save]
         Count the relay's instructions for each message, and fail where they are over 3% more than recorded; or
         record them";
 
-/// Pinned, since a newer one may check more, or read deny.toml otherwise.
+/// A newer one may check more, or read deny.toml otherwise.
 const CARGO_DENY: &str = "0.20.2";
 
 fn main() -> ExitCode {
@@ -35,6 +43,7 @@ fn main() -> ExitCode {
     let done = match (task.as_deref().and_then(OsStr::to_str), more.as_slice()) {
         (Some("lint"), []) => lint(),
         (Some("test"), []) => test(),
+        (Some("package"), []) => package(),
         (Some("bench"), more) => bench(more),
         (Some("instructions"), more) => instructions(more),
         (Some("help" | "--help" | "-h"), _) => {
@@ -61,7 +70,7 @@ fn lint() -> Result<(), String> {
         &[("RUSTDOCFLAGS", "-D warnings")],
         "cargo doc --workspace --no-deps --document-private-items --locked",
     )?;
-    provide_cargo_deny()?;
+    provide_cargo("deny", CARGO_DENY)?;
     // Without its advisories: they need the network's database, and change while the commit does not.
     run("cargo deny --locked check licenses bans sources")
 }
@@ -73,24 +82,8 @@ fn test() -> Result<(), String> {
         "chromium",
         "the browser tests run a real Chromium",
     )?;
+    package::provide_for_tests()?;
     run("cargo test --workspace --all-features --locked")
-}
-
-fn provide_cargo_deny() -> Result<(), String> {
-    let Some(output) = probe("cargo deny --version") else {
-        eprintln!("cargo-deny is missing: installing it, which takes some minutes");
-        return run(&format!(
-            "cargo install --locked cargo-deny --version {CARGO_DENY}"
-        ));
-    };
-    let version = String::from_utf8_lossy(&output.stdout);
-    if version.split_whitespace().last() != Some(CARGO_DENY) {
-        eprintln!(
-            "note: this is {}; the checks are made for {CARGO_DENY}",
-            version.trim()
-        );
-    }
-    Ok(())
 }
 
 /// Runs a command whose words have no spaces in them, in the repository's root.
