@@ -20,7 +20,7 @@ use tracing::debug;
 use crate::{
     config,
     hub::Hub,
-    listener::{self, after_accept_error},
+    listener::{self, after_accept_error, passed::Passed},
     tls::Identity,
     transport::http::{Answer, host_of, read_only},
 };
@@ -39,11 +39,11 @@ pub struct Bound {
 }
 
 impl Bound {
-    /// Binds all its addresses. The error is a sentence for the operator.
-    pub fn bind(admin: &config::Admin) -> Result<Self, String> {
+    /// Binds all its addresses, or takes the sockets that were passed for them. The error is a sentence for the operator.
+    pub fn bind(admin: &config::Admin, passed: &mut Passed) -> Result<Self, String> {
         let names = admin.bind.iter().map(|bind| bind.host.clone());
         Ok(Self {
-            sockets: listener::bind_tcp(&admin.bind)?,
+            sockets: listener::bind_tcp(&admin.bind, passed)?,
             names: names.collect(),
         })
     }

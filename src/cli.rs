@@ -5,8 +5,10 @@ mod check;
 mod completions;
 mod connect;
 mod hash;
+mod health;
 mod log;
 mod serve;
+mod systemd;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -51,6 +53,8 @@ enum Command {
     /// Writes relay.pem, and relay.key for its owner alone, and prints the certificate's SHA-256 in base64, as browsers pin
     /// it.
     Cert(cert::Arguments),
+    /// Ask a relay for its state over plain HTTP: done if it answers 200
+    Health(health::Arguments),
     /// Be a peer: print what arrives, send each line of standard input
     ///
     /// Each line, both ways, is one envelope. At the end of input it leaves. Exit status 1 says that the relay ended the
@@ -98,6 +102,7 @@ impl Arguments {
             (Some(Command::Check(arguments)), _) => check::run(&arguments),
             (Some(Command::Hash), _) => hash::run(),
             (Some(Command::Cert(arguments)), _) => cert::run(&arguments),
+            (Some(Command::Health(arguments)), _) => health::run(arguments),
             (Some(Command::Connect(arguments)), _) => connect::run(arguments),
             (Some(Command::Completions(arguments)), _) => completions::run(&arguments),
             (None, Some(config)) => serve::run(&config),

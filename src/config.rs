@@ -121,6 +121,14 @@ impl Transport {
             Self::WebTransport => "webtransport",
         }
     }
+
+    /// What it is carried by.
+    pub fn protocol(self) -> &'static str {
+        match self {
+            Self::WebSocket => "TCP",
+            Self::WebTransport => "UDP",
+        }
+    }
 }
 
 /// The listener for operators: plain HTTP.

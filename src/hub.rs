@@ -4,13 +4,13 @@ use std::{
     net::IpAddr,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
+        atomic::{AtomicUsize, Ordering::Relaxed},
     },
     time::Duration,
 };
 
 use arc_swap::ArcSwap;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, SetOnce};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
@@ -49,7 +49,7 @@ pub struct Hub {
     /// The largest message, in bytes, as transports look it up: those of live sessions as well.
     pub message_bytes: Arc<AtomicUsize>,
     /// Peers are taken: every listener accepts, and none has stopped.
-    ready: AtomicBool,
+    ready: SetOnce<()>,
     /// Notified when a reload has changed the ICE servers.
     pub ice_changed: Notify,
     /// Cancelled when the relay stops taking peers.
@@ -74,7 +74,7 @@ impl Hub {
             parking: Parking::default(),
             gate: Arc::default(),
             metrics: Arc::new(metrics),
-            ready: AtomicBool::new(false),
+            ready: SetOnce::new(),
             ice_changed: Notify::new(),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
@@ -124,12 +124,18 @@ impl Hub {
 
     /// Every listener accepts from now on.
     pub fn set_ready(&self) {
-        self.ready.store(true, Relaxed);
+        // Once more would change nothing.
+        _ = self.ready.set(());
+    }
+
+    /// Waits until every listener accepts.
+    pub async fn ready(&self) {
+        self.ready.wait().await;
     }
 
     /// Is the relay neither starting nor stopping?
     pub fn is_ready(&self) -> bool {
-        self.ready.load(Relaxed) && !self.stop.is_cancelled()
+        self.ready.initialized() && !self.stop.is_cancelled()
     }
 
     /// How long an ending session may take to write what it still has.

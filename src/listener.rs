@@ -1,6 +1,7 @@
 //! Listeners: sockets are bound first, then served. Accepting never waits for a handshake.
 
 mod bind;
+pub mod passed;
 mod proxy_header;
 mod quic;
 mod tcp;
@@ -12,6 +13,7 @@ use socket2::Socket;
 use tokio::{net::TcpListener, time::sleep};
 use tracing::warn;
 
+use self::passed::Passed;
 use crate::{
     config::{Bind, Listener, Tls, Transport},
     discovery::Discovery,
@@ -38,14 +40,15 @@ enum Sockets {
 }
 
 impl Bound {
-    /// Binds all addresses of a listener. The error is a sentence for the operator.
+    /// Binds all addresses of a listener, or takes the sockets that were passed for them. The error is a sentence for the operator.
     pub fn bind(
         listener: &Listener,
         identity: Option<Identity>,
         policy: &Policy,
+        passed: &mut Passed,
     ) -> Result<Self, String> {
         let identity = identity.map(Arc::new);
-        let sockets = bind::all(listener.transport, &listener.bind)?;
+        let sockets = bind::all(listener.transport, &listener.bind, passed)?;
         let addresses = addresses(&sockets)?;
         let sockets = match (listener.transport, &identity) {
             (Transport::WebSocket, _) => Sockets::Tcp(tcp::listen(sockets)?),
@@ -167,8 +170,11 @@ fn addresses(sockets: &[Socket]) -> Result<Vec<SocketAddr>, String> {
 }
 
 /// Binds what speaks something else than the transports do. The error is a sentence for the operator.
-pub fn bind_tcp(binds: &[Bind]) -> Result<Vec<(TcpListener, SocketAddr)>, String> {
-    let sockets = bind::all(Transport::WebSocket, binds)?;
+pub fn bind_tcp(
+    binds: &[Bind],
+    passed: &mut Passed,
+) -> Result<Vec<(TcpListener, SocketAddr)>, String> {
+    let sockets = bind::all(Transport::WebSocket, binds, passed)?;
     let addresses = addresses(&sockets)?;
     Ok(tcp::listen(sockets)?.into_iter().zip(addresses).collect())
 }

@@ -14,7 +14,7 @@ use crate::{
     discovery::Discovery,
     hub::Hub,
     ice,
-    listener::Bound,
+    listener::{Bound, passed::Passed},
     policy::Policy,
     tls::{Certificates, Identity},
 };
@@ -71,8 +71,8 @@ pub struct Relay {
 }
 
 impl Relay {
-    /// Binds all listeners. The error is a sentence for the operator.
-    pub fn bind(checked: Checked) -> Result<Self, String> {
+    /// Binds all listeners, or takes the sockets that were passed for them. The error is a sentence for the operator.
+    pub fn bind(checked: Checked, mut passed: Passed) -> Result<Self, String> {
         let Checked {
             config,
             policy,
@@ -84,17 +84,20 @@ impl Relay {
             .iter()
             .zip(identities)
             .map(|(listener, identity)| {
-                Bound::bind(listener, identity, &policy)
+                Bound::bind(listener, identity, &policy, &mut passed)
                     .map_err(|text| config.problem(listener.at, text).to_string())
             })
             .collect::<Result<_, _>>()?;
         let admin = config.admin.as_ref().map(|admin| {
-            admin::Bound::bind(admin).map_err(|text| config.problem(admin.at, text).to_string())
+            admin::Bound::bind(admin, &mut passed)
+                .map_err(|text| config.problem(admin.at, text).to_string())
         });
+        let admin = admin.transpose()?;
+        passed.all_taken()?;
         Ok(Self {
             hub: Arc::new(Hub::new(policy)?),
             listeners,
-            admin: admin.transpose()?,
+            admin,
             config,
         })
     }

@@ -8,13 +8,12 @@
 
 mod common;
 
-use std::{
-    io::{Read, Write},
-    net::TcpStream,
-    path::Path,
-};
+use std::{io::Read, path::Path};
 
-use common::{OPEN, PATIENCE, process::Process, raw::UPGRADE};
+use common::{
+    OPEN,
+    process::{Process, ask, session},
+};
 use serde_json::{Value, json};
 
 const ADMIN: &str = "admin: { bind: localhost:0 }\n";
@@ -147,29 +146,6 @@ fn a_sighup_during_the_drain_is_ignored() {
     relay.line_with(" WARN SIGHUP is ignored while the relay shuts down");
     drop(lingering);
     assert_eq!(relay.wait().code(), Some(0));
-}
-
-/// A connection on which this was asked.
-fn ask(url: &str, request: &str) -> TcpStream {
-    let address = url.trim_start_matches("ws://");
-    let mut stream = TcpStream::connect(address).expect("connects");
-    stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
-    stream.write_all(request.as_bytes()).expect("written");
-    stream
-}
-
-/// A server's session; what it is told is read up to its HELLO.
-fn session(url: &str) -> TcpStream {
-    let mut stream = ask(url, &format!("GET /server HTTP/1.1\r\n{UPGRADE}\r\n"));
-    let mut read = Vec::new();
-    let hello = b"HELLO";
-    while !read.windows(hello.len()).any(|it| it == hello) {
-        let mut some = [0; 512];
-        let bytes = stream.read(&mut some).expect("something comes in time");
-        assert!(bytes > 0, "{}", String::from_utf8_lossy(&read));
-        read.extend_from_slice(&some[..bytes]);
-    }
-    stream
 }
 
 /// What makes the relay say something at the level debug.

@@ -11,7 +11,10 @@ use std::{
     path::Path,
 };
 
-use intercessor::relay::{self, Relay, reload::Requests};
+use intercessor::{
+    listener::passed::Passed,
+    relay::{self, Relay, reload::Requests},
+};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::{Failure, frame, message, peer};
@@ -120,7 +123,7 @@ fn start_relay(runtime: &Runtime, dir: &Path) -> Result<SocketAddr, Failure> {
     );
     std::fs::write(&config, format!("{CONFIG}{types}"))?;
     let checked = relay::check(&config).map_err(|problems| problems.to_string())?;
-    let relay = runtime.block_on(async { Relay::bind(checked) })?;
+    let relay = runtime.block_on(async { Relay::bind(checked, Passed::none()) })?;
     let url = relay.urls().into_iter().next().unwrap_or_default();
     let address = url.trim_start_matches("ws://").parse()?;
     runtime.spawn(relay.run(std::future::pending(), Requests::none()));

@@ -1,6 +1,6 @@
 //! `intercessor -c FILE`: the relay in the foreground.
 
-use std::{path::Path, process::ExitCode};
+use std::{path::Path, process::ExitCode, sync::Arc};
 
 use tokio::{
     runtime::Runtime,
@@ -8,14 +8,18 @@ use tokio::{
 };
 use tracing::{info, warn};
 
-use super::{Failure, log::Logging};
-use crate::relay::{
-    self, Checked, Relay,
-    reload::{self, NotReloaded, Reloader, Requests},
+use super::{Failure, log::Logging, systemd::Systemd};
+use crate::{
+    listener::passed::Passed,
+    relay::{
+        self, Relay,
+        reload::{self, NotReloaded, Reloader, Requests},
+    },
 };
 
 /// Reads the configuration and runs the relay until it is told to stop.
 pub fn run(config: &Path) -> Result<ExitCode, Failure> {
+    let passed = Passed::from_environment().map_err(Failure::new)?;
     let runtime = Runtime::new().map_err(Failure::new)?;
     // Its default would end the process, however early it comes.
     let hang_up = runtime.block_on(async { signal(SignalKind::hangup()) });
@@ -30,25 +34,42 @@ pub fn run(config: &Path) -> Result<ExitCode, Failure> {
         logging.set(config.log);
         raise_open_files(config.limits.connections);
     });
-    runtime.spawn(reload_at(hang_up, reloader));
-    runtime.block_on(serve(checked, reloads))?;
+    runtime.block_on(async {
+        let stop = Stop::new().map_err(Failure::new)?;
+        let relay = Relay::bind(checked, passed).map_err(Failure::new)?;
+        serve(relay, stop, hang_up, reloader, reloads).await
+    })?;
     // A login that is being checked must not hold up the end.
     runtime.shutdown_background();
     Ok(ExitCode::SUCCESS)
 }
 
-async fn serve(checked: Checked, reloads: Requests) -> Result<(), Failure> {
-    let stop = Stop::new().map_err(Failure::new)?;
-    let relay = Relay::bind(checked).map_err(Failure::new)?;
-    relay.run(stop.first(), reloads).await.map_err(Failure::new)
+async fn serve(
+    relay: Relay,
+    stop: Stop,
+    hang_up: Signal,
+    reloader: Reloader,
+    reloads: Requests,
+) -> Result<(), Failure> {
+    let systemd = Arc::new(Systemd::new(relay.hub()));
+    tokio::spawn(Arc::clone(&systemd).keep_told());
+    tokio::spawn(reload_at(hang_up, reloader, Arc::clone(&systemd)));
+    let stop = async {
+        stop.first().await;
+        systemd.stopping().await;
+    };
+    relay.run(stop, reloads).await.map_err(Failure::new)
 }
 
 /// Has the relay reload at each SIGHUP, for ever. One that comes during a reload is followed by another, so that the
 /// file is always read after the last one.
-async fn reload_at(mut hang_up: Signal, reloader: Reloader) {
+async fn reload_at(mut hang_up: Signal, reloader: Reloader, systemd: Arc<Systemd>) {
     while hang_up.recv().await.is_some() {
-        if let Err(NotReloaded::Stopping) = reloader.reload().await {
-            warn!("SIGHUP is ignored while the relay shuts down");
+        systemd.reloading().await;
+        match reloader.reload().await {
+            Ok(()) => systemd.reloaded(true).await,
+            Err(NotReloaded::Bad(_)) => systemd.reloaded(false).await,
+            Err(NotReloaded::Stopping) => warn!("SIGHUP is ignored while the relay shuts down"),
         }
     }
 }

@@ -8,6 +8,7 @@ use std::{
 
 use socket2::{Domain, Protocol, Socket, Type};
 
+use super::passed::Passed;
 use crate::config::{Bind, Transport};
 
 /// How often another port is tried where one port 0 is to be the same on several addresses.
@@ -15,30 +16,42 @@ const PORT_TRIES: usize = 32;
 /// Connections that the kernel completes before they are accepted.
 const BACKLOG: i32 = 1024;
 
-/// Binds every address of a listener. A port 0 is one port for all of them, so that a port which is free on one
+/// Binds every address of a listener, save for those whose sockets were passed. A port 0 is one port for all of them, so that a port which is free on one
 /// address only is given back and another is tried.
-pub(super) fn all(transport: Transport, binds: &[Bind]) -> Result<Vec<Socket>, String> {
+pub(super) fn all(
+    transport: Transport,
+    binds: &[Bind],
+    passed: &mut Passed,
+) -> Result<Vec<Socket>, String> {
     let addresses = resolve(binds)?;
     for _ in 0..PORT_TRIES {
-        match bind_once(transport, &addresses) {
+        match bind_once(transport, &addresses, passed) {
             Ok(sockets) => return Ok(sockets),
             Err((address, error)) => {
                 let chosen = addresses.len() > 1 && addresses.iter().any(|it| it.0.port() == 0);
                 if chosen && error.kind() == io::ErrorKind::AddrInUse {
                     continue;
                 }
-                return Err(describe(transport, address, &error));
+                return Err(describe(transport, address, &error, passed));
             }
         }
     }
     Err("no port was found that is free on all addresses of `bind`".to_owned())
 }
 
-fn describe(transport: Transport, address: SocketAddr, error: &io::Error) -> String {
-    let protocol = match transport {
-        Transport::WebSocket => "TCP",
-        Transport::WebTransport => "UDP",
-    };
+fn describe(
+    transport: Transport,
+    address: SocketAddr,
+    error: &io::Error,
+    passed: &Passed,
+) -> String {
+    let protocol = transport.protocol();
+    if let Some(left) = passed.left_on(transport, address.port()) {
+        return format!(
+            "cannot bind {address} ({protocol}), and {left} was passed by systemd: write the very same address in \
+             `bind` and in the socket unit"
+        );
+    }
     let help = match error.kind() {
         io::ErrorKind::AddrInUse => {
             "another program listens there: stop it, or choose another port"
@@ -73,6 +86,7 @@ fn resolve(binds: &[Bind]) -> Result<Vec<(SocketAddr, bool)>, String> {
 fn bind_once(
     transport: Transport,
     addresses: &[(SocketAddr, bool)],
+    passed: &mut Passed,
 ) -> Result<Vec<Socket>, (SocketAddr, io::Error)> {
     let mut port = None;
     let mut sockets = Vec::new();
@@ -82,7 +96,8 @@ fn bind_once(
         if let (0, Some(port)) = (address.port(), port) {
             address.set_port(port);
         }
-        match bind_one(transport, address) {
+        let passed = passed.take(transport, address);
+        match passed.unwrap_or_else(|| bind_one(transport, address)) {
             Ok(socket) => {
                 let bound = socket.local_addr().ok().and_then(|it| it.as_socket());
                 port = port.or(bound.map(|bound| bound.port()));
@@ -134,7 +149,7 @@ mod tests {
             host: (*host).to_owned(),
             port: *port,
         });
-        all(transport, &binds.collect::<Vec<_>>())
+        all(transport, &binds.collect::<Vec<_>>(), &mut Passed::none())
     }
 
     fn ports(sockets: &[Socket]) -> Vec<u16> {

@@ -162,9 +162,17 @@ async fn accept(hub: Arc<Hub>, listener: Arc<ArcSwap<Listener>>, endpoint: Endpo
             None => incoming.refuse(),
         }
     }
-    // No new handshake is answered. Sessions end by themselves, and their last packets go out.
-    endpoint.set_server_config(None);
-    endpoint.wait_idle().await;
+    // Sessions end by themselves, and their last packets go out. Who comes meanwhile is told at once, as the system does
+    // it for TCP, so that it tries elsewhere instead of waiting for an answer.
+    let refusing = async {
+        while let Some(incoming) = endpoint.accept().await {
+            incoming.refuse();
+        }
+    };
+    tokio::select! {
+        () = endpoint.wait_idle() => {}
+        () = refusing => {}
+    }
 }
 
 async fn serve(

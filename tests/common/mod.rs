@@ -13,6 +13,7 @@ pub mod process;
 pub mod proxy;
 pub mod raw;
 pub mod resuming;
+pub mod tools;
 pub mod webtransport;
 
 use std::{
@@ -24,6 +25,7 @@ use std::{
 use intercessor::{
     client::{Event, Options, Peer, Trust},
     hub::Hub,
+    listener::passed::Passed,
     relay::{
         self, Relay,
         reload::{self, NotReloaded, Reloader},
@@ -103,7 +105,7 @@ impl TestRelay {
         let config = dir.path().join("relay.yaml");
         write(&config, yaml);
         let checked = relay::check(&config).unwrap_or_else(|problems| panic!("{problems}"));
-        let relay = Relay::bind(checked).expect("free ports");
+        let relay = Relay::bind(checked, Passed::none()).expect("free ports");
         let urls = relay.urls();
         let admin = relay
             .admin_urls()

@@ -1,13 +1,14 @@
 //! The program itself, run beside the test.
 
 use std::{
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
     path::Path,
     process::{Child, Command, ExitStatus, Stdio},
     sync::mpsc::{Receiver, channel},
 };
 
-use super::PATIENCE;
+use super::{PATIENCE, raw::UPGRADE};
 
 /// The program under test, without what the test's own environment says of logs.
 pub fn command() -> Command {
@@ -26,10 +27,17 @@ pub struct Process {
 impl Process {
     /// Runs `relay.yaml` of a directory.
     pub fn relay(dir: &Path, environment: &[(&str, &str)]) -> Self {
-        let mut child = command()
+        let mut command = command();
+        command
             .args(["-c", "relay.yaml"])
             .current_dir(dir)
-            .envs(environment.iter().copied())
+            .envs(environment.iter().copied());
+        Self::run(command)
+    }
+
+    /// Runs a command that is a relay, or becomes one.
+    pub fn run(mut command: Command) -> Self {
+        let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -103,4 +111,27 @@ impl Drop for Process {
         _ = self.child.kill();
         _ = self.child.wait();
     }
+}
+
+/// A connection on which this was asked.
+pub fn ask(url: &str, request: &str) -> TcpStream {
+    let address = url.trim_start_matches("ws://");
+    let mut stream = TcpStream::connect(address).expect("connects");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    stream.write_all(request.as_bytes()).expect("written");
+    stream
+}
+
+/// A server's session; what it is told is read up to its HELLO.
+pub fn session(url: &str) -> TcpStream {
+    let mut stream = ask(url, &format!("GET /server HTTP/1.1\r\n{UPGRADE}\r\n"));
+    let mut read = Vec::new();
+    let hello = b"HELLO";
+    while !read.windows(hello.len()).any(|it| it == hello) {
+        let mut some = [0; 512];
+        let bytes = stream.read(&mut some).expect("something comes in time");
+        assert!(bytes > 0, "{}", String::from_utf8_lossy(&read));
+        read.extend_from_slice(&some[..bytes]);
+    }
+    stream
 }

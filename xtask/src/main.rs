@@ -2,6 +2,7 @@
 
 mod bench;
 mod instructions;
+mod package;
 mod provide;
 
 use std::{
@@ -14,7 +15,8 @@ use std::{
 use crate::{
     bench::bench,
     instructions::instructions,
-    provide::{provide, provide_server},
+    package::package,
+    provide::{provide, provide_cargo, provide_server},
 };
 
 const USAGE: &str = "\
@@ -26,6 +28,8 @@ Commands:
         and with nginx, HAProxy, Caddy and coturn
   generate
         Write anew what is made from the code: man/intercessor.1, completions/ and schemas/config.schema.json
+  package
+        Make the Debian package of a release build
   bench [--quick] [--only NAME…] [--save] [--help]
         Measure the relay beside a bare forwarder and a relay on Bun; docs/performance.md tells more
   instructions [--save]
@@ -40,7 +44,7 @@ const SERVERS: [(&str, &str, &str); 4] = [
     ("turnserver", "coturn", "coturn"),
 ];
 
-/// Pinned, since a newer one may check more, or read deny.toml otherwise.
+/// A newer one may check more, or read deny.toml otherwise.
 const CARGO_DENY: &str = "0.20.2";
 
 fn main() -> ExitCode {
@@ -51,6 +55,7 @@ fn main() -> ExitCode {
         (Some("lint"), []) => lint(),
         (Some("test"), []) => test(),
         (Some("generate"), []) => generate(),
+        (Some("package"), []) => package(),
         (Some("bench"), more) => bench(more),
         (Some("instructions"), more) => instructions(more),
         (Some("help" | "--help" | "-h"), _) => {
@@ -77,7 +82,7 @@ fn lint() -> Result<(), String> {
         &[("RUSTDOCFLAGS", "-D warnings")],
         "cargo doc --workspace --no-deps --document-private-items --locked",
     )?;
-    provide_cargo_deny()?;
+    provide_cargo("deny", CARGO_DENY)?;
     // Without its advisories: they need the network's database, and change while the commit does not.
     run("cargo deny --locked check licenses bans sources")
 }
@@ -97,28 +102,12 @@ fn test() -> Result<(), String> {
         let reason = format!("the tests run a real {program}");
         provide_server(program, service, packages, &reason)?;
     }
+    package::provide_for_tests()?;
     run("cargo test --workspace --all-features --locked")
 }
 
 fn generate() -> Result<(), String> {
     run_with(&[("GENERATE", "1")], "cargo test --locked --test generated")
-}
-
-fn provide_cargo_deny() -> Result<(), String> {
-    let Some(output) = probe("cargo deny --version") else {
-        eprintln!("cargo-deny is missing: installing it, which takes some minutes");
-        return run(&format!(
-            "cargo install --locked cargo-deny --version {CARGO_DENY}"
-        ));
-    };
-    let version = String::from_utf8_lossy(&output.stdout);
-    if version.split_whitespace().last() != Some(CARGO_DENY) {
-        eprintln!(
-            "note: this is {}; the checks are made for {CARGO_DENY}",
-            version.trim()
-        );
-    }
-    Ok(())
 }
 
 /// Runs a command whose words have no spaces in them, in the repository's root.

@@ -68,6 +68,24 @@ pub fn provide_server(
     provided
 }
 
+/// Has a subcommand of cargo, built where it is missing. Its version is pinned, since another one may do otherwise.
+pub fn provide_cargo(name: &str, version: &str) -> Result<(), String> {
+    let Some(output) = probe(&format!("cargo {name} --version")) else {
+        eprintln!("cargo-{name} is missing: installing it, which takes some minutes");
+        return run(&format!(
+            "cargo install --locked cargo-{name} --version {version}"
+        ));
+    };
+    let found = String::from_utf8_lossy(&output.stdout);
+    if found.split_whitespace().last() != Some(version) {
+        eprintln!(
+            "note: this is cargo-{name} {}; what is done with it is made for {version}",
+            found.trim()
+        );
+    }
+    Ok(())
+}
+
 /// The start of a command that may install packages without a question to anybody, or why there is none.
 fn apt_get(
     present: bool,
