@@ -1,28 +1,36 @@
-//! The listener for operators: plain HTTP, which tells whether the relay lives and works, and its metrics.
+//! The listener for operators: plain HTTP, which tells whether the relay lives and works, who is here, and its metrics,
+//! as numbers and as a page that draws them.
 
-use std::{convert::Infallible, net::IpAddr, net::SocketAddr, sync::Arc, time::Duration};
+mod dashboard;
+mod sessions;
+
+use std::{
+    convert::Infallible,
+    fmt::Display,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use hyper::{
-    Request, StatusCode,
-    body::Incoming,
-    header::{self, HeaderValue},
-    server::conn::http1,
-    service::service_fn,
+    Request, StatusCode, body::Incoming, header, server::conn::http1, service::service_fn,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::Semaphore,
+    sync::{Mutex, Semaphore},
+    task::spawn_blocking,
     time::timeout,
 };
 use tracing::debug;
 
+use self::sessions::{Page, Query};
 use crate::{
     config,
     hub::Hub,
     listener::{self, after_accept_error, passed::Passed},
     tls::Identity,
-    transport::http::{Answer, host_of, read_only},
+    transport::http::{Answer, host_of, not_read_only},
 };
 
 /// Requests that are answered at once; more wait to be accepted.
@@ -31,6 +39,7 @@ const MAX_CONNECTIONS: usize = 64;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Prometheus' text format.
 const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+const JSON_TYPE: &str = "application/json";
 
 /// The listener for operators, bound.
 pub struct Bound {
@@ -61,6 +70,7 @@ impl Bound {
             names: self.names,
             certificates,
             places: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
+            looking: Mutex::default(),
         });
         let accepting = self
             .sockets
@@ -78,6 +88,8 @@ struct Desk {
     /// Of each listener that has one.
     certificates: Vec<(String, Arc<Identity>)>,
     places: Arc<Semaphore>,
+    /// One look at all sessions at a time, however many ask.
+    looking: Mutex<()>,
 }
 
 impl Desk {
@@ -102,7 +114,7 @@ impl Desk {
 
     async fn serve(&self, stream: TcpStream) {
         let service = service_fn(async |request: Request<Incoming>| {
-            Ok::<_, Infallible>(self.answer(&request).response)
+            Ok::<_, Infallible>(self.answer(&request).await.response)
         });
         let http = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -114,23 +126,34 @@ impl Desk {
         }
     }
 
-    fn answer(&self, request: &Request<Incoming>) -> Answer {
+    async fn answer(&self, request: &Request<Incoming>) -> Answer {
         if !host_of(request).is_some_and(|host| self.is_own_name(host)) {
             return Answer::plain(
                 StatusCode::MISDIRECTED_REQUEST,
                 "ask for an address, localhost, or the name in admin.bind\n",
             );
         }
-        read_only(request, || match request.uri().path() {
+        if let Some(refused) = not_read_only(request) {
+            return refused;
+        }
+        let answer = match request.uri().path() {
+            "/" => dashboard::answer(),
             "/healthz" => Answer::plain(StatusCode::OK, "ok"),
             "/readyz" if self.hub.is_ready() => Answer::plain(StatusCode::OK, "ok"),
             "/readyz" => Answer::plain(StatusCode::SERVICE_UNAVAILABLE, "not ready\n"),
-            "/metrics" => self.metrics(),
+            "/metrics" => self.metrics().await,
+            "/sessions" => {
+                self.sessions(request.uri().query().unwrap_or_default())
+                    .await
+            }
             _ => Answer::plain(
                 StatusCode::NOT_FOUND,
-                "there is nothing at this path; try /healthz, /readyz or /metrics\n",
+                "there is nothing at this path; try /, /healthz, /readyz, /metrics or /sessions\n",
             ),
-        })
+        };
+        answer
+            .with(header::CACHE_CONTROL, "no-store")
+            .with(header::X_CONTENT_TYPE_OPTIONS, "nosniff")
     }
 
     /// A page that has its own name lead here must not read what only operators may see: such a request names its host.
@@ -147,22 +170,41 @@ impl Desk {
                 .any(|name| host.eq_ignore_ascii_case(name))
     }
 
-    fn metrics(&self) -> Answer {
-        let certificates = self.certificates.iter().filter_map(|(listener, identity)| {
-            let expiry = identity.expiry()?;
-            Some((listener.clone(), expiry))
-        });
-        match self.hub.metrics.render(&self.hub, certificates) {
-            Ok(text) => {
-                let mut answer = Answer::text(StatusCode::OK, text);
-                let kind = HeaderValue::from_static(METRICS_TYPE);
-                answer
-                    .response
-                    .headers_mut()
-                    .insert(header::CONTENT_TYPE, kind);
-                answer
-            }
-            Err(error) => Answer::text(StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")),
-        }
+    async fn metrics(&self) -> Answer {
+        let certificates: Vec<_> = self
+            .certificates
+            .iter()
+            .filter_map(|(listener, identity)| Some((listener.clone(), identity.expiry()?)))
+            .collect();
+        let look = |hub: &Hub| hub.metrics.render(hub, certificates);
+        answered(self.look(look).await, METRICS_TYPE)
+    }
+
+    async fn sessions(&self, query: &str) -> Answer {
+        let query = match Query::parse(query) {
+            Ok(query) => query,
+            Err(sentence) => return Answer::text(StatusCode::BAD_REQUEST, sentence),
+        };
+        let look = move |hub: &Hub| serde_json::to_string(&Page::find(hub, &query));
+        answered(self.look(look).await, JSON_TYPE)
+    }
+
+    /// Looks at all sessions, beside the threads that serve them. `None`: the process ends.
+    async fn look<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Hub) -> T + Send + 'static,
+    ) -> Option<T> {
+        let _alone = self.looking.lock().await;
+        let hub = Arc::clone(&self.hub);
+        spawn_blocking(move || look(&hub)).await.ok()
+    }
+}
+
+/// What a look has come to.
+fn answered<E: Display>(found: Option<Result<String, E>>, kind: &str) -> Answer {
+    match found {
+        Some(Ok(text)) => Answer::text(StatusCode::OK, text).with(header::CONTENT_TYPE, kind),
+        Some(Err(error)) => Answer::text(StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")),
+        None => Answer::plain(StatusCode::SERVICE_UNAVAILABLE, "the relay stops\n"),
     }
 }

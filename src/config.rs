@@ -114,6 +114,9 @@ pub enum Transport {
 }
 
 impl Transport {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::WebSocket, Self::WebTransport];
+
     /// Its name in the configuration, in logs, metrics and discovery.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -17,6 +17,7 @@ use crate::{
     address::{AddressKey, Caller, Gate},
     auth::{Credentials, LoginError, Logins},
     config::{Proxies, QueueBound},
+    lines::Lines,
     metrics::Metrics,
     outbox::Budget,
     parking::Parking,
@@ -44,6 +45,8 @@ pub struct Hub {
     pub parking: Parking,
     /// Counts connections.
     pub gate: Arc<Gate>,
+    /// Bounds what peers can write into the log.
+    pub lines: Lines,
     /// Counts everything else.
     pub metrics: Arc<Metrics>,
     /// The largest message, in bytes, as transports look it up: those of live sessions as well.
@@ -73,6 +76,7 @@ impl Hub {
             logins: Arc::default(),
             parking: Parking::default(),
             gate: Arc::default(),
+            lines: Lines::default(),
             metrics: Arc::new(metrics),
             ready: SetOnce::new(),
             ice_changed: Notify::new(),

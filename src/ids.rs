@@ -48,10 +48,10 @@ impl PeerId {
         }
     }
 
-    /// The first characters, for logs.
+    /// The first characters, and never more than half of them: what an operator may see.
     pub fn short(&self) -> &str {
         // An id is ASCII, so any cut is between characters.
-        &self.0[..self.0.len().min(4)]
+        &self.0[..(self.0.len() / 2).min(4)]
     }
 }
 
@@ -113,6 +113,7 @@ mod tests {
 
     #[test]
     fn a_debugged_id_is_shortened() {
-        assert_eq!(format!("{:?}", PeerId::new("abcdefgh")), "abcd…");
+        assert_eq!(format!("{:?}", PeerId::new("abcdefghi")), "abcd…");
+        assert_eq!(format!("{:?}", PeerId::new("cam")), "c…");
     }
 }

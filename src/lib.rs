@@ -13,6 +13,7 @@
 //! [`relay`] starts all this out of a [`config`], [`hub`] is what sessions share, [`admin`] shows operators the
 //! [`metrics`], and [`client`] is the other end of the wire.
 
+pub mod account;
 pub mod address;
 pub mod admin;
 pub mod auth;
@@ -25,6 +26,7 @@ pub mod hub;
 pub mod ice;
 pub mod ids;
 pub mod json;
+pub mod lines;
 pub mod listener;
 pub mod metrics;
 pub mod outbox;

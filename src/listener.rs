@@ -10,7 +10,10 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use socket2::Socket;
-use tokio::{net::TcpListener, time::sleep};
+use tokio::{
+    net::TcpListener,
+    time::{Instant, sleep},
+};
 use tracing::warn;
 
 use self::passed::Passed;
@@ -18,6 +21,7 @@ use crate::{
     config::{Bind, Listener, Tls, Transport},
     discovery::Discovery,
     hub::Hub,
+    lines::Seldom,
     policy::Policy,
     tls::Identity,
 };
@@ -187,8 +191,11 @@ pub async fn after_accept_error(error: &io::Error) {
         ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset | ErrorKind::Interrupted
     );
     if !this_connection {
-        // Out of files or memory: trying again at once would only burn a core. The pause also keeps the log readable.
-        warn!(%error, "cannot accept");
+        // Out of files or memory: trying again at once would only burn a core.
+        static CANNOT: Seldom = Seldom::new();
+        if let Some(times) = CANNOT.admit(Instant::now()) {
+            warn!(%error, times, "cannot accept");
+        }
         sleep(EXHAUSTED_PAUSE).await;
     }
 }

@@ -21,10 +21,13 @@ use self::{
     scraped::Scraped,
 };
 use crate::{
+    account::{Account, Origin},
     auth::LoginError,
     config::Transport,
     envelope::Text,
+    outbox::Outbox,
     policy::{Code, Role},
+    transport::admission::Refused,
 };
 
 /// The `type` of everything that the configuration does not name.
@@ -209,6 +212,19 @@ impl Metrics {
             self.connected.with_label_values(&labels);
             self.started.with_label_values(&labels);
         }
+        for code in Code::ALL {
+            let labels = [code.as_str(), OTHER_TYPE];
+            self.refused.with_label_values(&labels);
+        }
+        for transport in Transport::ALL {
+            for reason in Refused::NAMES {
+                let labels = [transport.as_str(), reason];
+                self.handshakes_refused.with_label_values(&labels);
+            }
+        }
+        // QUIC accepts nothing of the system.
+        let accepting = [Transport::WebSocket.as_str()];
+        self.accept_errors.with_label_values(&accepting);
         for outcome in Resumed::ALL {
             self.resumes.with_label_values(&[outcome.as_str()]);
         }
@@ -217,8 +233,10 @@ impl Metrics {
         }
     }
 
-    /// Begins to count a session's connection.
-    pub fn connect(self: &Arc<Self>, role: Role, transport: Transport) -> Meter {
+    /// Begins to count a session's connection, also on the session's own account.
+    pub fn connect(self: &Arc<Self>, role: Role, origin: Origin, outbox: &Arc<Outbox>) -> Meter {
+        outbox.account.connect(origin);
+        let transport = origin.transport;
         let labels = [role.as_str(), transport.as_str()];
         let connected = self.connected.with_label_values(&labels);
         connected.inc();
@@ -228,6 +246,7 @@ impl Metrics {
             role,
             transport,
             connected,
+            outbox: Arc::clone(outbox),
         }
     }
 
@@ -281,17 +300,27 @@ pub struct Meter {
     role: Role,
     transport: Transport,
     connected: IntGauge,
+    /// Whose account it is. While the connection serves it the outbox has this meter as well; what
+    /// [`Outbox::attach`] returns ends that.
+    outbox: Arc<Outbox>,
 }
 
 impl Meter {
+    /// The account of the session.
+    pub fn account(&self) -> &Account {
+        &self.outbox.account
+    }
+
     /// An envelope came.
     pub fn received(&self, bytes: usize) {
+        self.account().received(bytes);
         self.count(0, 1, bytes);
     }
 
     /// Envelopes were written, of which the oldest had come at that time.
     pub fn sent(&self, batch: &[Text], oldest: Option<Instant>) {
         let bytes = batch.iter().map(|text| text.len()).sum();
+        self.account().sent(batch.len(), bytes);
         self.count(2, batch.len() as u64, bytes);
         if let Some(oldest) = oldest {
             self.metrics.flow.relay.observe(oldest.elapsed());
@@ -325,9 +354,9 @@ impl Drop for Meter {
 
 /// Every role with every transport.
 fn kinds() -> impl Iterator<Item = (Role, Transport)> {
-    [Role::Server, Role::Client].into_iter().flat_map(|role| {
-        [Transport::WebSocket, Transport::WebTransport].map(|transport| (role, transport))
-    })
+    Role::ALL
+        .into_iter()
+        .flat_map(|role| Transport::ALL.map(|transport| (role, transport)))
 }
 
 /// Where the counters of a role and a transport begin.

@@ -28,6 +28,7 @@ pub use self::{
     due::{Due, Port, WriteNow},
 };
 use crate::{
+    account::Account,
     config::Delivery,
     envelope::{self, Text},
     metrics::Meter,
@@ -64,6 +65,8 @@ pub enum Next {
 /// What waits to be sent to one peer.
 #[derive(Debug)]
 pub struct Outbox {
+    /// What an operator may know of the session.
+    pub account: Account,
     state: Mutex<State>,
     /// One send loop waits on each.
     lanes: [Notify; LANES],
@@ -156,6 +159,7 @@ impl Outbox {
     /// is sent until it is acknowledged.
     pub fn new(budget: Arc<Budget>, resumable: bool) -> Self {
         Self {
+            account: Account::default(),
             state: Mutex::new(State {
                 queues: Default::default(),
                 link: Link::Ordered,
@@ -217,6 +221,12 @@ impl Outbox {
     /// Is the session waiting to be resumed?
     pub fn is_parked(&self) -> bool {
         self.state.lock().link == Link::Parked
+    }
+
+    /// What waits to be sent, in envelopes and bytes, on all lanes.
+    pub fn waiting(&self) -> (usize, usize) {
+        let state = self.state.lock();
+        (state.messages, state.bytes)
     }
 
     /// Is there room for this much more?
@@ -505,11 +515,6 @@ impl Outbox {
     /// When another peer's envelope was last queued.
     pub fn touched(&self) -> Instant {
         self.state.lock().touched
-    }
-
-    /// How many envelopes have been sent on the ordered lane, HELLO excepted.
-    pub fn ordered_sent(&self) -> u64 {
-        self.state.lock().sent
     }
 
     /// Is there room for one more envelope of this size?

@@ -11,13 +11,9 @@ use tokio::{
     sync::{Notify, oneshot},
     time::{Instant, interval},
 };
-use tracing::info;
 
 use crate::{
-    hub::Hub,
-    metrics::{Metrics, Resumed},
-    outbox::Close,
-    session::Session,
+    hub::Hub, lines::Lines, metrics::Resumed, outbox::Close, room::shutting_down, session::Session,
 };
 
 /// How often parked sessions are looked at, to let those go whose time has passed or that have ended.
@@ -245,32 +241,28 @@ impl Parking {
     }
 
     /// Lets sessions go whose window has passed, or that have ended while they were parked; for ever.
-    pub async fn sweep(&self, metrics: &Metrics) {
+    pub async fn sweep(&self, hub: &Hub) {
         let mut clock = interval(SWEEP);
         loop {
             clock.tick().await;
             let now = Instant::now();
-            let over = self.over(now);
-            if over.is_empty() {
-                continue;
+            for (_, slot) in self.over(now) {
+                if slot.is_expired(now) {
+                    hub.metrics.resumed(Resumed::Expired);
+                }
+                slot.end(&hub.lines, &Close::new(1006, "nobody came back in time"));
             }
-            let expired = over.iter().filter(|(_, slot)| slot.is_expired(now)).count();
-            (0..expired).for_each(|_| metrics.resumed(Resumed::Expired));
-            info!(
-                expired,
-                ended = over.len() - expired,
-                "parked sessions are over"
-            );
-            drop(over);
         }
     }
 
-    /// Lets every parked session go.
-    pub fn clear(&self) {
+    /// Lets every parked session go, since the relay stops.
+    pub fn clear(&self, lines: &Lines) {
         let mut slots = self.slots.lock();
         let parked: Vec<_> = slots.extract_if(|_, slot| slot.is_parked()).collect();
         drop(slots);
-        drop(parked);
+        for (_, slot) in parked {
+            slot.end(lines, &shutting_down());
+        }
     }
 
     fn over(&self, now: Instant) -> Vec<(Handle, Slot)> {
@@ -287,6 +279,13 @@ impl Slot {
             session,
             until: Instant::now() + window,
         };
+    }
+
+    /// Ends the session that waits here, unless it has ended already.
+    fn end(self, lines: &Lines, why: &Close) {
+        if let State::Parked { session, .. } = self.state {
+            session.end_parked(lines, why);
+        }
     }
 
     fn is_parked(&self) -> bool {

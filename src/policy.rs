@@ -64,6 +64,9 @@ pub enum Role {
 }
 
 impl Role {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Server, Self::Client];
+
     /// Its name in logs and sentences.
     pub fn as_str(self) -> &'static str {
         match self {

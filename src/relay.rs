@@ -152,7 +152,8 @@ impl Relay {
             () = stop => {}
             () = reload.serve(reloads) => {}
             () = certificates.watch() => {}
-            () = hub.parking.sweep(&hub.metrics) => {}
+            () = hub.parking.sweep(&hub) => {}
+            () = hub.lines.report() => {}
             () = ice::refresh(&hub) => {}
             () = &mut operators => {}
         }
@@ -202,7 +203,7 @@ async fn drain(hub: &Hub) {
     hub.stop.cancel();
     hub.rooms.drain();
     // Nobody can come back to them.
-    hub.parking.clear();
+    hub.parking.clear(&hub.lines);
     hub.tasks.close();
     if timeout(patience, hub.tasks.wait()).await.is_err() {
         warn!(
@@ -210,4 +211,5 @@ async fn drain(hub: &Hub) {
             "not everybody went in time; see timeouts.drain"
         );
     }
+    hub.lines.turn();
 }

@@ -20,6 +20,7 @@ use crate::{
     envelope::{self, Text},
     ids::PeerId,
     outbox::{Close, Due, Lane, Outbox, Refused},
+    policy::Role,
 };
 
 /// HELLO comes before everything on every lane, so that nothing more has to be waited for.
@@ -76,6 +77,27 @@ pub struct Client {
     joined: u64,
     /// Nothing of it may follow its PEER_GONE.
     left: AtomicBool,
+}
+
+/// A server or a client, as [`Rooms::visit`] shows it.
+#[derive(Debug, Clone, Copy)]
+pub struct Peer<'a> {
+    /// The id of its room, which is that of the server.
+    pub room: &'a PeerId,
+    /// Its own id, where it is a client.
+    pub client: Option<&'a PeerId>,
+    /// What waits for it, and its account.
+    pub outbox: &'a Outbox,
+}
+
+impl Peer<'_> {
+    /// Its role.
+    pub fn role(&self) -> Role {
+        match self.client {
+            None => Role::Server,
+            Some(_) => Role::Client,
+        }
+    }
 }
 
 /// What became of an envelope.
@@ -214,6 +236,25 @@ impl Rooms {
     /// All that are open.
     pub fn all(&self) -> Vec<Arc<Room>> {
         self.open.read().rooms.values().map(Arc::clone).collect()
+    }
+
+    /// Shows every peer, room by room, as far as rooms and peers do not come and go meanwhile. While `each` looks at the
+    /// clients of a room, none can come to it or leave it.
+    pub fn visit(&self, mut each: impl FnMut(Peer<'_>)) {
+        for room in self.all() {
+            each(Peer {
+                room: &room.id,
+                client: None,
+                outbox: &room.server,
+            });
+            for client in room.clients.read().values() {
+                each(Peer {
+                    room: &room.id,
+                    client: Some(&client.id),
+                    outbox: &client.outbox,
+                });
+            }
+        }
     }
 
     /// How many rooms there are.

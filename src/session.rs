@@ -6,6 +6,7 @@
 mod commands;
 mod deliver;
 mod enter;
+mod lines;
 mod receive;
 mod send;
 mod vigil;
@@ -18,15 +19,17 @@ use std::{
 };
 
 use tokio::{sync::Notify, time::timeout};
-use tracing::{debug, info};
+use tracing::debug;
 
-use self::vigil::Bucket;
+use self::{lines::Who, vigil::Bucket};
 use crate::{
+    account::Origin,
     address::{Caller, Place},
     config::Transport,
     envelope::Text,
     hub::Hub,
     ids::PeerId,
+    lines::{Line, Lines, line, told},
     metrics::Meter,
     outbox::{Close, Outbox, Writer},
     parking::Ticket,
@@ -85,29 +88,20 @@ pub fn serve<R: Receive, T: Transmit>(
     hub: Arc<Hub>,
 ) -> impl Future<Output = ()> + Send {
     let (transport, address) = (arrival.transport, arrival.caller.address);
+    let origin = Origin { transport, address };
     let arrival = Box::new(arrival);
     async move {
         let Some((session, how)) = Box::pin(begin(&mut connection, arrival, &hub)).await else {
             return;
         };
+        let who = Who::of(&session.seat);
         let role = session.seat.role();
-        let id = session.seat.id().short().to_owned();
-        let meter = Arc::new(hub.metrics.connect(role, transport));
-        info!(role = role.as_str(), id, transport = transport.as_str(), %address, "session {how}");
+        let meter = Arc::new(hub.metrics.connect(role, origin, &session.outbox));
+        lines::started(&hub.lines, &who, meter.account(), how);
         let served = run(&mut connection, session, &meter, &hub).await;
         meter.ended(served.code);
-        info!(
-            role = role.as_str(),
-            id,
-            transport = transport.as_str(),
-            %address,
-            code = served.code,
-            reason = ?served.reason,
-            received = served.received,
-            sent = served.sent,
-            "{}",
-            if served.parked { "session parked" } else { "session ended" }
-        );
+        let why = (served.code, &*served.reason);
+        lines::ended(&hub.lines, &who, meter.account(), why, served.parked);
     }
 }
 
@@ -129,11 +123,19 @@ async fn begin<R: Receive, T: Transmit>(
             return Some((session, how));
         }
         Err(Some(close)) => {
-            info!(transport, %address, code = close.code, reason = ?close.reason, "peer refused");
+            line!(
+                hub.lines,
+                Line::Refused,
+                %transport,
+                %address,
+                code = close.code,
+                reason = &*told(&close.reason),
+                "peer refused"
+            );
             part(connection, &close, hub).await;
             drop(place);
         }
-        Err(None) => debug!(transport, %address, "peer left before its session began"),
+        Err(None) => debug!(%transport, %address, "peer left before its session began"),
     }
     None
 }
@@ -165,6 +167,22 @@ impl Session {
     /// Where it can be resumed.
     pub fn ticket(&self) -> Option<&Ticket> {
         self.ticket.as_ref()
+    }
+
+    /// Leaves the room without having come back: for what it was closed with while it was parked, or else for `why`.
+    pub fn end_parked(self, lines: &Lines, why: &Close) {
+        let who = Who::of(&self.seat);
+        let outbox = Arc::clone(&self.outbox);
+        drop(self);
+        let closed = outbox.close_reason();
+        let close = closed.as_ref().unwrap_or(why);
+        lines::ended(
+            lines,
+            &who,
+            &outbox.account,
+            (close.code, &*close.reason),
+            false,
+        );
     }
 
     /// Leaves the room. What is left is the place of the connection.
@@ -216,13 +234,11 @@ impl Drop for Seat {
 struct Served {
     code: u16,
     reason: Cow<'static, str>,
-    received: u64,
-    sent: u64,
     parked: bool,
 }
 
 impl Served {
-    fn new(over: &Over, close: Option<&Close>, session: &Session) -> Self {
+    fn new(over: &Over, close: Option<&Close>) -> Self {
         let (code, reason) = match (over, close) {
             (_, Some(close)) => (close.code, close.reason.clone()),
             (Over::End(End::Clean), None) => (1000, "left".into()),
@@ -231,8 +247,6 @@ impl Served {
         Self {
             code,
             reason,
-            received: session.received,
-            sent: 0,
             parked: false,
         }
     }
@@ -300,7 +314,7 @@ async fn run<R: Receive, T: Transmit>(
         () = outbox.closing() => Over::Session,
     };
     let close = over.close(&outbox);
-    let mut served = Served::new(&over, close.as_ref(), &session);
+    let mut served = Served::new(&over, close.as_ref());
     if let Some(window) = session.window().filter(|_| over.is_break()) {
         // Nothing more is written of what the session has: its next connection sends it.
         drop(sending);
@@ -330,7 +344,6 @@ async fn run<R: Receive, T: Transmit>(
         _ = Box::pin(timeout(LINGER, transmitter.hang_up())).await;
     }
     _ = Box::pin(timeout(LINGER, receiver.discard())).await;
-    served.sent = outbox.ordered_sent();
     served
 }
 

@@ -8,20 +8,15 @@
 
 mod common;
 
-use std::{convert::Infallible, process::Stdio, sync::Arc};
+use std::{convert::Infallible, sync::Arc};
 
 use bytes::Bytes;
-use common::{PATIENCE, TestRelay, Via};
+use common::{PATIENCE, TestRelay, Via, chromium};
 use http_body_util::{BodyExt, Full};
 use hyper::{Method, Request, Response, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
-use tokio::{
-    net::TcpListener,
-    process::{Child, Command},
-    sync::mpsc,
-    time::timeout,
-};
+use tokio::{net::TcpListener, sync::mpsc, time::timeout};
 
 /// Shows a page to a headless Chromium, and returns what it posts.
 async fn run_page(page: String) -> Value {
@@ -42,7 +37,8 @@ async fn run_page(page: String) -> Value {
         }
     });
     let profile = tempfile::tempdir().expect("a directory");
-    let _browser = chromium(profile.path(), &format!("http://{address}/"));
+    let mut chromium = chromium::command(profile.path());
+    let _browser = chromium::start(chromium.arg(format!("http://{address}/")));
     let result = timeout(PATIENCE, results.recv()).await;
     server.abort();
     result
@@ -68,27 +64,6 @@ async fn answer(
     }
     let html = Response::builder().header("content-type", "text/html; charset=utf-8");
     Ok(html.body(Full::new(page.clone())).expect("a response"))
-}
-
-fn chromium(profile: &std::path::Path, url: &str) -> Child {
-    Command::new("chromium")
-        .args([
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--no-first-run",
-            "--disable-background-networking",
-            "--disable-component-update",
-            "--disable-sync",
-        ])
-        .arg(format!("--user-data-dir={}", profile.display()))
-        .arg(url)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .kill_on_drop(true)
-        .spawn()
-        .expect("chromium is installed; `cargo xtask test` does it")
 }
 
 /// The page with what it needs to know of a relay.

@@ -1,6 +1,13 @@
 //! `intercessor -c FILE`: the relay in the foreground.
 
-use std::{path::Path, process::ExitCode, sync::Arc};
+use std::{
+    path::Path,
+    process::ExitCode,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+};
 
 use tokio::{
     runtime::Runtime,
@@ -29,10 +36,16 @@ pub fn run(config: &Path) -> Result<ExitCode, Failure> {
     for warning in &checked.warnings.0 {
         warn!("{warning}");
     }
-    raise_open_files(checked.policy.limits.connections);
+    let connections = checked.policy.limits.connections;
+    raise_open_files(connections);
+    let raised_for = AtomicUsize::new(connections);
     let (reloader, reloads) = reload::channel(move |config| {
         logging.set(config.log);
-        raise_open_files(config.limits.connections);
+        let connections = config.limits.connections;
+        // What was told once is not told again at each reload.
+        if raised_for.swap(connections, Relaxed) != connections {
+            raise_open_files(connections);
+        }
     });
     runtime.block_on(async {
         let stop = Stop::new().map_err(Failure::new)?;

@@ -10,6 +10,7 @@ use super::registered;
 pub struct Reloads {
     generation: IntGauge,
     outcomes: IntCounterVec,
+    successful: IntGauge,
     last_success: Gauge,
 }
 
@@ -32,6 +33,13 @@ impl Reloads {
                         "Reloads of the configuration; bad: something was wrong with it, and nothing has changed",
                     ),
                     &["outcome"],
+                )?,
+            )?,
+            successful: registered(
+                registry,
+                IntGauge::new(
+                    "intercessor_config_last_reload_successful",
+                    "1 unless the last reload was refused; the start counts as one",
                 )?,
             )?,
             last_success: registered(
@@ -58,11 +66,13 @@ impl Reloads {
 
     /// One was refused.
     pub fn bad(&self) {
+        self.successful.set(0);
         self.outcomes.with_label_values(&["bad"]).inc();
     }
 
     fn next(&self) {
         self.generation.inc();
+        self.successful.set(1);
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         self.last_success.set(now.unwrap_or_default().as_secs_f64());
     }

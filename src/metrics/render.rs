@@ -13,10 +13,7 @@ use super::{
     counters::{BOUNDS, Durations, Observed},
     kinds, place,
 };
-use crate::{
-    config::Transport::{WebSocket, WebTransport},
-    hub::Hub,
-};
+use crate::{config::Transport, hub::Hub};
 
 impl Metrics {
     /// The state of the relay in Prometheus' text format 0.0.4. `certificates`: when that of each listener runs out, in
@@ -92,7 +89,7 @@ impl Collector for FlowCollector {
                     .collect();
                 family(named, MetricType::COUNTER, metrics)
             });
-        let handshakes = [WebSocket, WebTransport]
+        let handshakes = Transport::ALL
             .into_iter()
             .map(|transport| {
                 let labels = vec![label("transport", transport.as_str())];

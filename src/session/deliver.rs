@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::Serialize;
 use tokio::time::Instant;
 
-use super::{Session, commands};
+use super::{Session, commands, lines};
 use crate::{
     config::Delivery as Lane,
     envelope::{self, Address, Envelope, Invalid, Text},
@@ -74,8 +74,8 @@ impl Session {
             metrics.schema(started.elapsed());
         }
         if let Some(action) = violation {
-            tracing::debug!(r#type = ?envelope.kind, action = action.as_str(), "schema violation");
             metrics.violated(&envelope.kind, action.as_str());
+            lines::violated(self, &envelope.kind, action);
         }
         verdict
     }
@@ -116,7 +116,7 @@ impl Session {
             Verdict::Refuse(refusal) => {
                 let kind = about.kind.filter(|kind| policy.names(kind));
                 self.hub.metrics.refused(refusal.code, kind);
-                tracing::debug!(code = refusal.code.as_str(), "envelope refused");
+                lines::refused(self, refusal.code, about.kind);
                 Outcome::Refused(error(&refusal, about))
             }
         }

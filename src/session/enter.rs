@@ -167,8 +167,9 @@ async fn come_back<R: Receive>(
     };
     let Some(again) = session.outbox.rewind(received) else {
         // A wrong count is not the end of a session: the next one may be right.
-        if let Some(window) = session.window() {
-            hub.parking.park(session, window);
+        match session.window() {
+            Some(window) => hub.parking.park(session, window),
+            None => session.end_parked(&hub.lines, &Unclaimed::Ended.close()),
         }
         return Err(Unclaimed::Gap.into());
     };

@@ -75,13 +75,16 @@ pub enum Refused {
 }
 
 impl Refused {
+    /// All names in metrics.
+    pub const NAMES: [&str; 5] = ["origin", "full", "login", "too_many_failed", "busy"];
+
     /// Its name in metrics.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Origin => "origin",
             Self::Full => "full",
             Self::Login => "login",
-            Self::TooManyFailed(_) => "too_many_failed_logins",
+            Self::TooManyFailed(_) => "too_many_failed",
             Self::Busy => "busy",
         }
     }

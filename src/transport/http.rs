@@ -58,7 +58,8 @@ impl Answer {
         answer.with(header::CONNECTION, "close")
     }
 
-    fn with(mut self, name: HeaderName, value: &str) -> Self {
+    /// The same with a header.
+    pub fn with(mut self, name: HeaderName, value: &str) -> Self {
         if let Ok(value) = HeaderValue::from_str(value) {
             self.response.headers_mut().insert(name, value);
         }
@@ -168,10 +169,16 @@ impl Front {
 }
 
 /// Answers only who does not want to change anything.
-pub fn read_only(request: &Request<Incoming>, answer: impl FnOnce() -> Answer) -> Answer {
+fn read_only(request: &Request<Incoming>, answer: impl FnOnce() -> Answer) -> Answer {
+    not_read_only(request).unwrap_or_else(answer)
+}
+
+/// The refusal of who wants to change something.
+pub fn not_read_only(request: &Request<Incoming>) -> Option<Answer> {
+    let refused = || Answer::plain(StatusCode::METHOD_NOT_ALLOWED, "GET only\n");
     match *request.method() {
-        Method::GET | Method::HEAD => answer(),
-        _ => Answer::plain(StatusCode::METHOD_NOT_ALLOWED, "GET only\n").with(header::ALLOW, "GET"),
+        Method::GET | Method::HEAD => None,
+        _ => Some(refused().with(header::ALLOW, "GET")),
     }
 }
 

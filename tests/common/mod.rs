@@ -7,6 +7,7 @@
     reason = "a test that panics has failed"
 )]
 
+pub mod chromium;
 pub mod daemon;
 pub mod login;
 pub mod process;
@@ -162,6 +163,12 @@ impl TestRelay {
     pub fn address(&self, via: Via) -> String {
         let url = self.url(via, "");
         url.split("://").nth(1).expect("a scheme").to_owned()
+    }
+
+    /// The URL of the admin listener.
+    pub fn admin_url(&self) -> String {
+        let address = self.admin.as_deref().expect("an admin listener");
+        format!("http://{address}/")
     }
 
     /// What the admin listener answers.

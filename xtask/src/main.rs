@@ -103,6 +103,11 @@ fn test() -> Result<(), String> {
         provide_server(program, service, packages, &reason)?;
     }
     package::provide_for_tests()?;
+    provide(
+        "promtool",
+        "prometheus",
+        "the tests of metrics and alerts run it",
+    )?;
     run("cargo test --workspace --all-features --locked")
 }
 

@@ -1,4 +1,5 @@
 use std::{
+    net::Ipv4Addr,
     sync::{LazyLock, atomic::AtomicBool, mpsc},
     thread,
     time::Duration,
@@ -10,6 +11,7 @@ use tokio::time::{Instant, timeout};
 
 use super::*;
 use crate::{
+    account::Origin,
     config::{QueueBound, Transport},
     metrics::{Meter, Metrics},
     outbox::{Attached, Budget, Close, Next},
@@ -22,7 +24,11 @@ static PRESENT: AtomicBool = AtomicBool::new(false);
 pub(in crate::outbox) fn writer(port: Arc<dyn Port>) -> Writer {
     static METER: LazyLock<Arc<Meter>> = LazyLock::new(|| {
         let metrics = Arc::new(Metrics::new().expect("metrics"));
-        Arc::new(metrics.connect(Role::Client, Transport::WebSocket))
+        let origin = Origin {
+            transport: Transport::WebSocket,
+            address: Ipv4Addr::LOCALHOST.into(),
+        };
+        Arc::new(metrics.connect(Role::Client, origin, &outbox()))
     });
     let meter = Arc::clone(&METER);
     Writer { port, meter }
@@ -148,7 +154,7 @@ async fn what_is_queued_waits_for_its_sender_and_goes_in_one_batch() {
     assert!(!due.send(9));
     assert_eq!(wire.carried(), ["one", "two"]);
     assert!(!is_woken(&outbox).await, "nothing is left for it");
-    assert_eq!(outbox.ordered_sent(), 2);
+    assert_eq!(outbox.state.lock().sent, 2);
     assert_eq!(outbox.budget.queued(), 0);
 }
 
@@ -290,7 +296,7 @@ fn whoever_gives_up_a_connection_waits_for_a_sender_that_writes() {
         // The thread is let go, whatever came of it.
         *wire.settling.lock() = None;
         assert_eq!(carried, Some(1));
-        assert_eq!(outbox.ordered_sent(), 1);
+        assert_eq!(outbox.state.lock().sent, 1);
     });
 }
 
