@@ -45,6 +45,7 @@ export function race<T>(lanes: (() => Contender<T>)[][], patience: Patience, sig
         clearTimeout(timer);
         signal.removeEventListener('abort', abort);
         running.forEach((contender) => contender.quit());
+        running.clear();
         settle();
       }
     };

@@ -8,7 +8,7 @@ import type { Link, Sink } from './transport/link.js';
 import type { Closed, PeerOptions, Reconnecting, Transport, Unconfirmed } from './types.js';
 
 /** After so long a connection was a good one, and the waits begin anew. */
-const SETTLED = 5_000;
+const SETTLED = 2_000;
 /** Who was heard so recently is not asked for a sign of life. */
 const RECENT = 1_000;
 const LONGEST_TIMER = 2 ** 31 - 1;

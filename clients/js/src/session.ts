@@ -11,7 +11,7 @@ import type { Unconfirmed } from './types.js';
 const ACK_MESSAGES = 32;
 const ACK_SIZE = 16 * 1024;
 const ACK_AFTER = 1_000;
-/** After so many messages, or so much text, the relay is asked how it all fared. */
+/** After so many messages, or so much text, or a quarter of the bounds, the relay is asked how it all fared. */
 const ASK_MESSAGES = 64;
 const ASK_SIZE = 64 * 1024;
 /** Within this time there is an answer: the relay acknowledges at the latest after ten seconds. */
@@ -162,7 +162,8 @@ export class Session {
   /** What is to be written now. */
   take(now: number): string[] {
     const { messages, size } = this.#sinceAsked;
-    if (this.#wanted > this.#proven || messages >= ASK_MESSAGES || size >= ASK_SIZE) {
+    const many = messages >= Math.min(ASK_MESSAGES, this.#bounds.messages / 4);
+    if (this.#wanted > this.#proven || many || size >= Math.min(ASK_SIZE, this.#bounds.size / 4)) {
       this.#ask();
     }
     const texts = this.#queue.slice(this.#written).map(({ text }) => text);
@@ -245,7 +246,9 @@ export class Session {
   lose(): Unconfirmed[] {
     // They were taken in, and if one was refused the relay had no way to say so.
     this.#unproven.splice(0).forEach(({ settle }) => settle?.());
-    const lost = this.#queue.splice(0, this.#written).filter(({ settle }) => settle);
+    const written = this.#queue.splice(0, this.#written);
+    const lost = written.filter(({ settle }) => settle);
+    this.#proven = Math.max(this.#proven, written.at(-1)?.serial ?? 0);
     this.#queue = this.#queue.filter(({ settle }) => settle);
     this.#size = this.#queue.reduce((size, { text }) => size + text.length, 0);
     this.#written = 0;
