@@ -104,14 +104,17 @@ export class Session {
   /** Is there a place for this much more? */
   admits(size: number): boolean {
     const { messages, size: most } = this.#bounds;
-    const waiting = this.#queue.length + this.#unproven.length;
-    return waiting < messages && (this.#size === 0 || this.#size + size <= most);
+    return this.#waiting < messages && (this.#size === 0 || this.#size + size <= most);
   }
 
   /** Is at most half of the bounds taken? */
   get roomy(): boolean {
     const { messages, size } = this.#bounds;
-    return this.#queue.length + this.#unproven.length <= messages / 2 && this.#size <= size / 2;
+    return this.#waiting <= messages / 2 && this.#size <= size / 2;
+  }
+
+  get #waiting(): number {
+    return this.#queue.length + this.#unproven.length - (this.#asked === undefined ? 0 : 1);
   }
 
   /** Queues an envelope. What is returned says that somebody waits for its outcome. */
@@ -161,17 +164,18 @@ export class Session {
 
   /** What is to be written now. */
   take(now: number): string[] {
-    const { messages, size } = this.#sinceAsked;
-    const many = messages >= Math.min(ASK_MESSAGES, this.#bounds.messages / 4);
-    if (this.#wanted > this.#proven || many || size >= Math.min(ASK_SIZE, this.#bounds.size / 4)) {
+    const since = this.#sinceAsked;
+    for (const { text } of this.#queue.slice(this.#written)) {
+      since.messages += 1;
+      since.size += text.length;
+    }
+    const { messages, size } = this.#bounds;
+    const much = since.messages >= Math.min(ASK_MESSAGES, messages / 4) || since.size >= Math.min(ASK_SIZE, size / 4);
+    if (much || this.#wanted > this.#proven) {
       this.#ask();
     }
     const texts = this.#queue.slice(this.#written).map(({ text }) => text);
     this.#written = this.#queue.length;
-    for (const text of texts) {
-      this.#sinceAsked.messages += 1;
-      this.#sinceAsked.size += text.length;
-    }
     if (texts.length > 0 && this.#awaitsWord()) {
       this.#deadline ??= now + ANSWER_WITHIN;
     }

@@ -128,13 +128,22 @@ describe('what is sent', () => {
   });
 
   test('is asked about after 64 messages, so that nothing is kept for ever', () => {
-    const session = begun();
-    for (let n = 0; n < 64; n += 1) {
+    const session = new Session({ ...BOUNDS, messages: 1_000, size: 100_000 });
+    session.begin('me', { token: 'first' }, false, 0);
+    for (let n = 0; n < 63; n += 1) {
       send(session, n);
       expect(types(session.take(0))).toEqual(['T']);
     }
-    send(session, 64);
+    send(session, 63);
     expect(types(session.take(0))).toEqual(['T', 'PING']);
+  });
+
+  test('is asked about after a quarter of the bounds, also where all of it waited for a connection', () => {
+    const session = new Session({ ...BOUNDS, messages: 8 });
+    send(session, 0);
+    send(session, 1);
+    session.begin('me', { token: 'first' }, false, 0);
+    expect(types(session.take(0))).toEqual(['T', 'T', 'PING']);
   });
 
   test('has bounds in messages and in size, and one message always has a place', () => {
