@@ -2,10 +2,8 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import WebSocket from 'ws';
 import { connectClient, connectServer, type Peer } from '../../src/index.js';
 import { type Cut, TcpProxy } from '../tools/proxy.js';
-import { Relay } from '../tools/relay.js';
+import { OPEN, Relay } from '../tools/relay.js';
 import { random, until } from '../tools/wait.js';
-
-const OPEN = 'servers: { open: true }\nlimits: { messages_per_second: off }\n';
 
 const stops: (() => unknown)[] = [];
 afterEach(async () => {

@@ -13,11 +13,17 @@ const PROGRAM =
 /** The schemas that the repository ships. */
 export const SCHEMAS = fileURLToPath(new URL('../../../../schemas', import.meta.url));
 
+/** Everyone may be a server, and as fast as it likes. */
+export const OPEN = 'servers: { open: true }\nlimits: { messages_per_second: off }';
+
 /** The parts of a configuration that tests choose. */
 export interface Settings {
   /** Ports of listeners; 0 is any. */
   websocket?: number;
   webtransport?: number;
+  /** Where discovery sends peers instead: a proxy, say. */
+  publicWebSocket?: string;
+  publicWebTransport?: string;
   /** Written behind the listeners. */
   more?: string;
 }
@@ -35,7 +41,8 @@ export class Relay {
     private readonly lines: string[],
   ) {}
 
-  static async start({ websocket = 0, webtransport = 0, more = 'servers: { open: true }' }: Settings = {}): Promise<Relay> {
+  static async start({ websocket = 0, webtransport = 0, more = OPEN, ...urls }: Settings = {}): Promise<Relay> {
+    const publicUrl = (url?: string) => (url ? `, public_url: ${url}` : '');
     if (!existsSync(PROGRAM)) {
       throw new Error(`${PROGRAM} is missing: \`cargo build\` makes it`);
     }
@@ -44,8 +51,8 @@ export class Relay {
     writeFileSync(
       file,
       `listeners:
-  - { transport: websocket, bind: 127.0.0.1:${websocket}, tls: off }
-  - { transport: webtransport, bind: 127.0.0.1:${webtransport}, tls: { self_signed: [localhost, 127.0.0.1] } }
+  - { transport: websocket, bind: 127.0.0.1:${websocket}, tls: off${publicUrl(urls.publicWebSocket)} }
+  - { transport: webtransport, bind: 127.0.0.1:${webtransport}, tls: { self_signed: [localhost, 127.0.0.1] }${publicUrl(urls.publicWebTransport)} }
 admin: { bind: 127.0.0.1:0 }
 ${more}
 `,
