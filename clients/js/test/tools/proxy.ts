@@ -74,14 +74,20 @@ export class TcpProxy {
     [...this.#pairs].forEach((cut) => cut());
   }
 
-  stop(): void {
-    this.cut();
+  /** Breaks what goes through, and refuses all that comes. */
+  refuse(): void {
     this.server.close();
+    this.cut();
+  }
+
+  stop(): void {
+    this.refuse();
   }
 }
 
 export class UdpProxy {
-  #dead = new Set<number>();
+  readonly #dead = new Set<number>();
+  #blocked = false;
   readonly #flows = new Map<number, UdpSocket>();
 
   private constructor(
@@ -99,7 +105,7 @@ export class UdpProxy {
   }
 
   #pass(message: Buffer, port: number, target: () => number): void {
-    if (this.#dead.has(port)) {
+    if (this.#blocked || this.#dead.has(port)) {
       return;
     }
     let far = this.#flows.get(port);
@@ -107,7 +113,7 @@ export class UdpProxy {
       far = createSocket('udp4');
       far.on('error', () => {});
       far.on('message', (answer) => {
-        if (!this.#dead.has(port)) {
+        if (!this.#blocked && !this.#dead.has(port)) {
           this.near.send(answer, port, '127.0.0.1');
         }
       });
@@ -123,9 +129,14 @@ export class UdpProxy {
     }
   }
 
-  /** How many connections there were. */
-  get connections(): number {
-    return this.#flows.size;
+  /** Lets nothing through at all. */
+  block(): void {
+    this.cut();
+    this.#blocked = true;
+  }
+
+  unblock(): void {
+    this.#blocked = false;
   }
 
   stop(): void {
