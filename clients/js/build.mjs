@@ -17,21 +17,21 @@ mkdirSync('dist/cjs', { recursive: true });
 writeFileSync('dist/cjs/package.json', '{ "type": "commonjs" }\n');
 
 for (const [entry, file] of [
-  ['index', 'intercessor-client.min.js'],
-  ['webrtc', 'intercessor-webrtc.min.js'],
+    ['index', 'intercessor-client.min.js'],
+    ['webrtc', 'intercessor-webrtc.min.js'],
 ]) {
-  await build({
-    entryPoints: [`src/${entry}.ts`],
-    outfile: `dist/${file}`,
-    bundle: true,
-    minify: true,
-    format: 'esm',
-    target: 'es2022',
-    legalComments: 'none',
-  });
-  console.log(`${file}: ${gzipSync(readFileSync(`dist/${file}`), { level: 9 }).length} bytes with gzip`);
+    await build({
+        entryPoints: [`src/${entry}.ts`],
+        outfile: `dist/${file}`,
+        bundle: true,
+        minify: true,
+        format: 'esm',
+        target: 'es2022',
+        legalComments: 'none',
+    });
+    console.log(`${file}: ${gzipSync(readFileSync(`dist/${file}`), { level: 9 }).length} bytes with gzip`);
 }
 
 for (const licence of ['LICENSE-MIT', 'LICENSE-APACHE']) {
-  copyFileSync(`../../${licence}`, licence);
+    copyFileSync(`../../${licence}`, licence);
 }

@@ -1,6 +1,7 @@
 //! Intercessor's tasks for development, so that people and build servers run the very same commands.
 
 mod bench;
+mod client;
 mod instructions;
 mod provide;
 
@@ -11,14 +12,14 @@ use std::{
     process::{Command, ExitCode, Output},
 };
 
-use crate::{bench::bench, instructions::instructions, provide::provide};
+use crate::{bench::bench, client::test_client, instructions::instructions, provide::provide};
 
 const USAGE: &str = "\
 Usage: cargo xtask <command>
 
 Commands:
   lint  Check formatting, clippy, documentation, and the dependencies' licenses, bans and sources
-  test  Install what the tests need, then run every test, also those in a browser
+  test  Install what the tests need, then run every test, also those in a browser and those of clients/js
   bench [--quick] [--only NAME…] [--save] [--help]
         Measure the relay beside a bare forwarder and a relay on Bun; docs/performance.md tells more
   instructions [--save]
@@ -73,7 +74,8 @@ fn test() -> Result<(), String> {
         "chromium",
         "the browser tests run a real Chromium",
     )?;
-    run("cargo test --workspace --all-features --locked")
+    run("cargo test --workspace --all-features --locked")?;
+    test_client()
 }
 
 fn provide_cargo_deny() -> Result<(), String> {

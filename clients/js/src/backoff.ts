@@ -8,5 +8,5 @@ const LONGEST = 15_000;
  * instant do not come back in one.
  */
 export function backoff(attempt: number, random: () => number): number {
-  return random() * Math.min(LONGEST, FIRST * 2 ** Math.min(attempt - 1, 16));
+    return random() * Math.min(LONGEST, FIRST * 2 ** Math.min(attempt - 1, 16));
 }

@@ -2,15 +2,15 @@
 
 /** What the relay answers about an envelope that was not delivered. */
 export type RelayErrorCode =
-  | 'RATE_LIMITED'
-  | 'INVALID_ENVELOPE'
-  | 'RESERVED_TYPE'
-  | 'UNKNOWN_TYPE'
-  | 'FORBIDDEN_TYPE'
-  | 'TOO_LARGE'
-  | 'SCHEMA_VIOLATION'
-  | 'UNKNOWN_PEER'
-  | 'TOO_SLOW';
+    | 'RATE_LIMITED'
+    | 'INVALID_ENVELOPE'
+    | 'RESERVED_TYPE'
+    | 'UNKNOWN_TYPE'
+    | 'FORBIDDEN_TYPE'
+    | 'TOO_LARGE'
+    | 'SCHEMA_VIOLATION'
+    | 'UNKNOWN_PEER'
+    | 'TOO_SLOW';
 
 /**
  * What this client says itself:
@@ -26,44 +26,44 @@ export type ClientErrorCode = 'CLOSED' | 'SESSION_LOST' | 'QUEUE_FULL' | 'UNREAD
 
 /** One thing that a schema does not allow. */
 export interface Violation {
-  /** JSON pointer into `message`. */
-  path: string;
-  /** The keyword of JSON Schema. */
-  keyword: string;
-  /** One sentence. */
-  detail: string;
+    /** JSON pointer into `message`. */
+    path: string;
+    /** The keyword of JSON Schema. */
+    keyword: string;
+    /** One sentence. */
+    detail: string;
 }
 
 /** What an error is about, where that is known. */
 export interface ErrorContext {
-  /** The close code, where the peer ended. */
-  closeCode?: number;
-  /** The recipient of the envelope. */
-  to?: string;
-  /** The type of the envelope. */
-  type?: string;
-  /** What tells the envelope from others. */
-  ref?: string;
-  /** With `SCHEMA_VIOLATION`: what to mend. */
-  errors?: Violation[];
+    /** The close code, where the peer ended. */
+    closeCode?: number;
+    /** The recipient of the envelope. */
+    to?: string;
+    /** The type of the envelope. */
+    type?: string;
+    /** What tells the envelope from others. */
+    ref?: string;
+    /** With `SCHEMA_VIOLATION`: what to mend. */
+    errors?: Violation[];
 }
 
 /** An error of the relay or of this client. `message` is a plain sentence. */
 export class IntercessorError extends Error implements ErrorContext {
-  override readonly name = 'IntercessorError';
-  readonly closeCode?: number;
-  readonly to?: string;
-  readonly type?: string;
-  readonly ref?: string;
-  readonly errors?: Violation[];
+    override readonly name = 'IntercessorError';
+    readonly closeCode?: number;
+    readonly to?: string;
+    readonly type?: string;
+    readonly ref?: string;
+    readonly errors?: Violation[];
 
-  /** `code` is what a program tells errors apart by; codes of a later relay are possible. */
-  constructor(
-    readonly code: RelayErrorCode | ClientErrorCode | (string & {}),
-    message: string,
-    context: ErrorContext = {},
-  ) {
-    super(message);
-    Object.assign(this, context);
-  }
+    /** `code` is what a program tells errors apart by; codes of a later relay are possible. */
+    constructor(
+        readonly code: RelayErrorCode | ClientErrorCode | (string & {}),
+        message: string,
+        context: ErrorContext = {},
+    ) {
+        super(message);
+        Object.assign(this, context);
+    }
 }

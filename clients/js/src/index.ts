@@ -7,11 +7,11 @@
 
 export type { ListenOptions } from './emitter.js';
 export {
-  type ClientErrorCode,
-  type ErrorContext,
-  IntercessorError,
-  type RelayErrorCode,
-  type Violation,
+    type ClientErrorCode,
+    type ErrorContext,
+    IntercessorError,
+    type RelayErrorCode,
+    type Violation,
 } from './errors.js';
 export { type Client, connectClient, connectServer, type Peer, type ReadOptions, type Server } from './peer.js';
 export type { Receipt } from './receipt.js';

@@ -9,10 +9,10 @@
  *   https://bugzilla.mozilla.org/show_bug.cgi?id=2046262
  */
 export function webTransportWorks(userAgent: string): boolean {
-  const firefox = /Firefox\/(\d+)/.exec(userAgent);
-  if (firefox) {
-    return Number(firefox[1]) >= 153;
-  }
-  const webKit = /AppleWebKit\//.test(userAgent) && !/Chrom(e|ium)\//.test(userAgent);
-  return !webKit && !/iPhone|iPad|iPod|CriOS|FxiOS|EdgiOS/.test(userAgent);
+    const firefox = /Firefox\/(\d+)/.exec(userAgent);
+    if (firefox) {
+        return Number(firefox[1]) >= 153;
+    }
+    const webKit = /AppleWebKit\//.test(userAgent) && !/Chrom(e|ium)\//.test(userAgent);
+    return !webKit && !/iPhone|iPad|iPod|CriOS|FxiOS|EdgiOS/.test(userAgent);
 }
