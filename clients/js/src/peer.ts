@@ -69,7 +69,7 @@ export abstract class Peer<M extends MessageMap<M> = AnyMessages> implements Asy
             failure = signal?.reason;
             this.#runner.stop({ code: 1000, reason: 'aborted' });
         };
-        const stopListening = onWake(() => this.#runner.wake());
+        const stopListening = onWake((changed) => this.#runner.wake(changed));
         this.closed = Promise.resolve()
             .then(() => (signal?.aborted ? abort() : signal?.addEventListener('abort', abort)))
             .then(() => this.#runner.run())

@@ -133,10 +133,10 @@ export class Runner {
         }
     }
 
-    /** The page woke up, or the network changed: a wait may be of no use any more, and the connection dead. */
-    wake(): void {
+    /** The page woke up: a wait may be of no use any more, and the connection dead. Most likely so where its network `changed`. */
+    wake(changed: boolean): void {
         this.#hurry?.();
-        if (this.#live && Date.now() - this.session.heardAt > RECENT) {
+        if (this.#live && (changed || Date.now() - this.session.heardAt > RECENT)) {
             this.session.doubt(Date.now());
             this.flush();
         }
@@ -145,8 +145,9 @@ export class Runner {
     #ring(live: Live): void {
         this.#rings = Infinity;
         const now = Date.now();
-        if (live.link.unsent < this.#unsent) {
-            // A slow path, and no dead one.
+        const { unsent } = live.link;
+        if (unsent > 0 && unsent < this.#unsent) {
+            // A slow path, and no dead one: what is on its way already leaves room for more.
             this.session.heard(now);
         }
         if (this.session.tick(now)) {

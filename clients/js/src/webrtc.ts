@@ -113,13 +113,16 @@ export function negotiate(
             describe();
         }
     };
-    const takeCandidate = (init: RTCIceCandidateInit) =>
-        connection.addIceCandidate(init).catch((error) => {
+    const takeCandidate = (init: RTCIceCandidateInit) => {
+        // By the time it is refused an answer may have come.
+        const ofIgnored = ignored;
+        return connection.addIceCandidate(init).catch((error) => {
             // Of the end of candidates each browser has its own idea, and nothing depends on it.
-            if (!ignored && init.candidate) {
+            if (!ofIgnored && init.candidate) {
                 throw error;
             }
         });
+    };
 
     peer.on(
         'message',

@@ -83,7 +83,8 @@ test.each(KINDS.flatMap((server) => KINDS.map((client) => [server, client] as co
 test('WebTransport is preferred, its certificate pinned by the hash in the discovery document', async () => {
     const page = await browser.page();
     const id = await serve(page, relay.http);
-    expect(await join(page, relay.http, id)).toBe('webtransport');
+    // However long its handshake takes on this machine.
+    expect(await join(page, relay.http, id, undefined, 10_000)).toBe('webtransport');
 });
 
 test('messages with lanes of their own arrive, or in order where that is asked for', async () => {
@@ -142,16 +143,19 @@ describe('where WebTransport', () => {
         const id = await serve(page, blocked.http);
         expect(Date.now() - began).toBeLessThan(5_000);
         expect(hole.swallowed).toBeGreaterThan(0);
-        await expect
-            .poll(async () => {
-                const before = hole.swallowed;
-                await new Promise((resolve) => setTimeout(resolve, 300));
-                return hole.swallowed - before;
-            })
-            .toBe(0);
-        const before = hole.swallowed;
+        await page.evaluate(() => {
+            const { WebTransport } = globalThis;
+            const tried: string[] = [];
+            globalThis.WebTransport = class extends WebTransport {
+                constructor(url: string | URL, options?: WebTransportOptions) {
+                    super(url, options);
+                    tried.push(String(url));
+                }
+            };
+            Object.assign(globalThis, { tried });
+        });
         expect(await join(page, blocked.http, id)).toBe('websocket');
-        expect(hole.swallowed).toBe(before);
+        expect(await page.evaluate(() => (globalThis as unknown as { tried: string[] }).tried)).toEqual([]);
         await blocked.stop();
         hole.close();
     });

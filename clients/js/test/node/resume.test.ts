@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import WebSocket from 'ws';
 import { connectClient, connectServer, type Peer } from '../../src/index.js';
 import { type Cut, TcpProxy } from '../tools/proxy.js';
-import { OPEN, Relay } from '../tools/relay.js';
+import { BUFFER, OPEN, Relay } from '../tools/relay.js';
 import { random, until } from '../tools/wait.js';
 
 const stops: (() => unknown)[] = [];
@@ -38,7 +38,7 @@ const upTo = (count: number) => Array.from({ length: count }, (_, n) => n);
 
 test.each([1, 2, 3, 4])('connections that break everywhere lose, double and reorder nothing: seed %i', async (seed) => {
     const rng = random(seed);
-    const relay = await relayWith();
+    const relay = await relayWith(OPEN + BUFFER);
     const plan = () => ({
         bytes: 1_000 + Math.floor(rng() * 20_000),
         // A stall is noticed after its time only.
@@ -153,6 +153,7 @@ test('a connection that the relay takes for another one is broken, and nothing i
     const { id } = await server.opened;
     const client = closing(connectClient({ url: `ws://127.0.0.1:${proxy.port}`, serverId: id, WebSocket }));
     await client.opened;
+    await until('the server knows its client', () => server.clients.size === 1);
     const events: string[] = [];
     server.on('peerJoined', () => events.push('joined'));
     server.on('peerGone', () => events.push('gone'));

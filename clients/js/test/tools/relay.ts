@@ -16,6 +16,9 @@ export const SCHEMAS = fileURLToPath(new URL('../../../../schemas', import.meta.
 /** Everyone may be a server, and as fast as it likes. */
 export const OPEN = 'servers: { open: true }\nlimits: { messages_per_second: off }';
 
+/** A peer may be slower than what is sent to it: the relay keeps more for it than by default, until it is acknowledged. */
+export const BUFFER = '\nresume: { buffer: { messages: 10000, bytes: 16MiB } }';
+
 /** The parts of a configuration that tests choose. */
 export interface Settings {
     /** Ports of listeners; 0 is any. */

@@ -348,13 +348,25 @@ describe('a dead path', () => {
         expect(names()).toEqual(['open']);
     });
 
+    test('is not hidden by a system that goes on taking what is sent', async () => {
+        const { peer, names } = await client();
+        for (let second = 0; second < 16; second += 1) {
+            last().bufferedAmount = 100;
+            peer.send('server', 'A', {});
+            last().bufferedAmount = 0;
+            await passing(1_000);
+        }
+        expect(names()).toEqual(['open', 'reconnecting']);
+    });
+
     test('is looked for when the page wakes up', async () => {
         const window = new EventTarget();
         const document = Object.assign(new EventTarget(), { hidden: false });
         vi.stubGlobal('window', window);
         vi.stubGlobal('document', document);
         const { names } = await client();
-        await passing(10_000);
+        window.dispatchEvent(new Event('pageshow'));
+        expect(last().types()).toEqual([]);
         window.dispatchEvent(new Event('online'));
         expect(last().types()).toEqual(['PING']);
         await passing(5_000);
