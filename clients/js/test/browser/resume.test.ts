@@ -118,7 +118,7 @@ test('a session goes on from WebTransport over WebSocket and back', async () => 
     stops.push(() => relay.stop());
     const [room, guest] = [await browser.page(), await browser.page()];
     const id = await connect(room, { url: relay.websocket });
-    await connect(guest, { url: `http://127.0.0.1:${tcp.port}`, serverId: id });
+    await connect(guest, { url: `http://127.0.0.1:${tcp.port}`, serverId: id, headStart: 10_000 });
     expect(await transport(guest)).toBe('webtransport');
 
     // The network changes: the old path is dead, and nobody says so.
