@@ -128,7 +128,7 @@ test('a session goes on from WebTransport over WebSocket and back', async () => 
     await online(guest);
     await sent;
     await expect.poll(() => heard(room), { timeout: 40_000 }).toHaveLength(200);
-    expect(await events(guest)).toContain('resumed over websocket');
+    await expect.poll(() => events(guest), { timeout: 40_000 }).toContain('resumed over websocket');
 
     // And now it is TCP that does not work any more.
     udp.unblock();
