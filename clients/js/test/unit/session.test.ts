@@ -193,6 +193,13 @@ describe('silence', () => {
         expect(session.tick(40_000)).toBe(true);
     });
 
+    test('after a question is not accepted either where the session cannot be resumed', () => {
+        const session = begun({ resumable: false });
+        send(session, 0).want();
+        expect(types(session.take(0))).toEqual(['T', 'PING']);
+        expect(session.tick(15_000)).toBe(true);
+    });
+
     test('is no matter where the transport watches over it', () => {
         const session = begun({ watched: true });
         expect(session.next).toBe(Infinity);
