@@ -1,6 +1,7 @@
 //! Intercessor's tasks for development, so that people and build servers run the very same commands.
 
 mod bench;
+mod client;
 mod instructions;
 mod package;
 mod provide;
@@ -14,6 +15,7 @@ use std::{
 
 use crate::{
     bench::bench,
+    client::test_client,
     instructions::instructions,
     package::package,
     provide::{provide, provide_cargo, provide_server},
@@ -24,8 +26,8 @@ Usage: cargo xtask <command>
 
 Commands:
   lint  Check formatting, clippy, documentation, and the dependencies' licenses, bans and sources
-  test  Install what the tests need, then run every test, also those in a browser
-        and with nginx, HAProxy, Caddy and coturn
+  test  Install what the tests need, then run every test: also those in a browser, those with nginx, HAProxy, Caddy and
+        coturn, and those of clients/js
   generate
         Write anew what is made from the code: man/intercessor.1, completions/ and schemas/config.schema.json
   package
@@ -108,7 +110,8 @@ fn test() -> Result<(), String> {
         "prometheus",
         "the tests of metrics and alerts run it",
     )?;
-    run("cargo test --workspace --all-features --locked")
+    run("cargo test --workspace --all-features --locked")?;
+    test_client()
 }
 
 fn generate() -> Result<(), String> {
