@@ -87,7 +87,7 @@ fn validation(c: &mut Criterion) {
 
 fn new_outbox(budget: &Arc<Budget>) -> Arc<Outbox> {
     let outbox = Outbox::new(Arc::clone(budget), false);
-    outbox.attach(false);
+    drop(outbox.attach(false, None));
     Arc::new(outbox)
 }
 
@@ -113,6 +113,7 @@ fn drain(outbox: &Outbox, batch: &mut Vec<Text>) {
 fn outboxes(c: &mut Criterion) {
     let outbox = new_outbox(&budget());
     let (left, came) = (AtomicBool::new(false), Instant::now());
+    let mut due = Due::default();
     let mut batch = Vec::new();
     let mut group = c.benchmark_group("outbox");
     for bytes in SIZES {
@@ -124,7 +125,7 @@ fn outboxes(c: &mut Criterion) {
                 b.iter(|| {
                     for _ in 0..count {
                         outbox
-                            .push(text.clone(), Lane::Ordered, 0, &left, came)
+                            .push(text.clone(), Lane::Ordered, 0, &left, came, &mut due)
                             .unwrap();
                     }
                     drain(&outbox, &mut batch);
@@ -175,6 +176,7 @@ fn routing(c: &mut Criterion) {
         clients,
     } = room(CLIENTS);
     let (client, outbox) = &clients[CLIENTS / 2];
+    let mut due = Due::default();
     let mut batch = Vec::new();
     let mut group = c.benchmark_group("routing");
     for bytes in SIZES {
@@ -186,19 +188,19 @@ fn routing(c: &mut Criterion) {
         };
         group.bench_function(BenchmarkId::new("to the server", bytes), |b| {
             b.iter(|| {
-                room.to_server(client, outbound.clone());
+                room.to_server(client, outbound.clone(), &mut due);
                 drain(&server, &mut batch);
             });
         });
         group.bench_function(BenchmarkId::new("to one client of 100", bytes), |b| {
             b.iter(|| {
-                room.to_client(&client.id, outbound.clone());
+                room.to_client(&client.id, outbound.clone(), &mut due);
                 drain(outbox, &mut batch);
             });
         });
         group.bench_function(BenchmarkId::new("to all of 100 clients", bytes), |b| {
             b.iter(|| {
-                room.to_everyone(&outbound);
+                room.to_everyone(&outbound, &mut due);
                 for (_, outbox) in &clients {
                     drain(outbox, &mut batch);
                 }

@@ -3,10 +3,13 @@
 
 mod branches;
 mod compile;
+mod fast;
 mod files;
 mod message;
 mod meter;
+mod pattern;
 mod references;
+mod rewrite;
 mod sentence;
 mod text;
 mod violation;
@@ -42,6 +45,8 @@ const MAX_ERRORS: u32 = 512;
 /// A compiled schema. Cheap to share behind an `Arc`; a check allocates next to nothing.
 pub struct Schema {
     validator: Validator<MeteredJson>,
+    /// Says the same sooner, where there is one.
+    fast: Option<Validator<MeteredJson>>,
 }
 
 impl fmt::Debug for Schema {
@@ -64,7 +69,8 @@ impl Schema {
     /// Where the schema is not valid in its dialect, refers to what is not there, or has a regular
     /// expression that cannot be matched in linear time.
     pub fn compile(document: &Value, base: &Path, formats: bool) -> Result<Self, CompileError> {
-        compile::compile(document, base, formats).map(|validator| Self { validator })
+        let (validator, fast) = compile::compile(document, base, formats)?;
+        Ok(Self { validator, fast })
     }
 
     /// Whether `message` meets the schema.
@@ -73,18 +79,14 @@ impl Schema {
     /// does not meet it.
     #[must_use]
     pub fn is_valid(&self, message: Node<'_>) -> bool {
-        let (valid, meter) = self.check(message, USUAL_STEPS);
+        let first = self.fast.as_ref().unwrap_or(&self.validator);
+        let (valid, meter) = check(first, message, USUAL_STEPS);
         if !meter.is_spent() {
             return valid;
         }
-        let (valid, meter) = self.check(message, steps_for(message));
+        // The two spend their steps in another order, so that what is too much is said by one of them.
+        let (valid, meter) = check(&self.validator, message, steps_for(message));
         valid && !meter.is_spent()
-    }
-
-    fn check(&self, message: Node<'_>, steps: u64) -> (bool, Meter) {
-        let meter = Meter::new(steps, MAX_ERRORS);
-        let valid = self.validator.is_valid(Metered::new(message, &meter));
-        (valid, meter)
     }
 
     /// What is wrong with `message`, at most 8 things; none if it is valid.
@@ -110,6 +112,12 @@ impl Schema {
         let errors = self.validator.iter_errors(Metered::new(message, &meter));
         violation::collect(errors, MAX_VIOLATIONS)
     }
+}
+
+fn check(validator: &Validator<MeteredJson>, message: Node<'_>, steps: u64) -> (bool, Meter) {
+    let meter = Meter::new(steps, MAX_ERRORS);
+    let valid = validator.is_valid(Metered::new(message, &meter));
+    (valid, meter)
 }
 
 fn steps_for(message: Node<'_>) -> u64 {

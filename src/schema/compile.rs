@@ -9,6 +9,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::{
+    fast,
     files::{Document, Files},
     meter::MeteredJson,
     references::{self, Reference},
@@ -41,12 +42,12 @@ impl fmt::Display for CompileError {
 
 impl std::error::Error for CompileError {}
 
-/// Compiles `document`, which lies at `base`.
+/// Compiles `document`, which lies at `base`, and once more for verdicts alone where that is faster.
 pub(super) fn compile(
     document: &Value,
     base: &Path,
     formats: bool,
-) -> Result<Validator<MeteredJson>, CompileError> {
+) -> Result<(Validator<MeteredJson>, Option<Validator<MeteredJson>>), CompileError> {
     let draft = dialect(document, Draft::default())?;
     if levels(document) > MAX_LEVELS {
         return Err(CompileError(format!(
@@ -55,16 +56,19 @@ pub(super) fn compile(
     }
     let root = root(document, base)?;
     let files = Files::new(&root, draft);
-    jsonschema::options_for::<MeteredJson>()
+    let options = jsonschema::options_for::<MeteredJson>()
         .with_base_uri(root.url.as_str())
-        .with_retriever(files.clone())
         // The other engine backtracks: one message could hold up a thread for as long as its
         // pattern lets it.
         .with_pattern_options(PatternOptions::regex())
         .should_validate_formats(formats)
-        .with_format("regex", is_regex)
+        .with_format("regex", is_regex);
+    let validator = options
+        .clone()
+        .with_retriever(files.clone())
         .build(document)
-        .map_err(|error| explain(&error, &root, &files))
+        .map_err(|error| explain(&error, &root, &files))?;
+    Ok((validator, fast::build(options, document, files.documents())))
 }
 
 /// The dialect that `document` says it is written in, or else `default`.

@@ -5,6 +5,7 @@ mod explain;
 mod formats;
 mod messages;
 mod meters;
+mod patterns;
 mod references;
 mod samples;
 mod sentences;
