@@ -36,9 +36,13 @@ pub fn unescape(raw: &str) -> String {
     let mut text = String::with_capacity(raw.len());
     let mut rest = raw;
     loop {
-        let (plain, special) = rest.split_at(plain_run(rest.as_bytes()));
-        text.push_str(plain);
-        let Some((escape, after)) = special.split_at_checked(2) else {
+        // Escapes often come in a row, as the end of a line does.
+        if !rest.starts_with('\\') {
+            let (plain, special) = rest.split_at(plain_run(rest.as_bytes()));
+            text.push_str(plain);
+            rest = special;
+        }
+        let Some((escape, after)) = rest.split_at_checked(2) else {
             return text;
         };
         rest = after;
