@@ -18,7 +18,7 @@ use intercessor::{
     config::{IdStyle, QueueBound},
     envelope::{self, Envelope, Text},
     json::Tape,
-    outbox::{Budget, Lane, Outbox},
+    outbox::{Budget, Due, Lane, Outbox},
     room::{Client, Outbound, Room, Rooms, ServerId},
     schema::{Schema, read_message},
 };
