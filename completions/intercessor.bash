@@ -31,6 +31,9 @@ _intercessor() {
             intercessor,hash)
                 cmd="intercessor__subcmd__hash"
                 ;;
+            intercessor,health)
+                cmd="intercessor__subcmd__health"
+                ;;
             intercessor,help)
                 cmd="intercessor__subcmd__help"
                 ;;
@@ -49,6 +52,9 @@ _intercessor() {
             intercessor__subcmd__help,hash)
                 cmd="intercessor__subcmd__help__subcmd__hash"
                 ;;
+            intercessor__subcmd__help,health)
+                cmd="intercessor__subcmd__help__subcmd__health"
+                ;;
             intercessor__subcmd__help,help)
                 cmd="intercessor__subcmd__help__subcmd__help"
                 ;;
@@ -59,7 +65,7 @@ _intercessor() {
 
     case "${cmd}" in
         intercessor)
-            opts="-c -h -V --config --help --version check hash cert connect completions help"
+            opts="-c -h -V --config --help --version check hash cert health connect completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -286,8 +292,22 @@ _intercessor() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        intercessor__subcmd__health)
+            opts="-h --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         intercessor__subcmd__help)
-            opts="check hash cert connect completions help"
+            opts="check hash cert health connect completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -357,6 +377,20 @@ _intercessor() {
             return 0
             ;;
         intercessor__subcmd__help__subcmd__hash)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        intercessor__subcmd__help__subcmd__health)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

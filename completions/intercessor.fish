@@ -30,6 +30,7 @@ complete -c intercessor -n "__fish_intercessor_needs_command" -s V -l version -d
 complete -c intercessor -n "__fish_intercessor_needs_command" -f -a "check" -d 'Check a configuration and everything that it names, without opening anything'
 complete -c intercessor -n "__fish_intercessor_needs_command" -f -a "hash" -d 'Make the hash of a passphrase for the configuration'
 complete -c intercessor -n "__fish_intercessor_needs_command" -f -a "cert" -d 'Make a self-signed certificate for trying out'
+complete -c intercessor -n "__fish_intercessor_needs_command" -f -a "health" -d 'Ask a relay for its state over plain HTTP: done if it answers 200'
 complete -c intercessor -n "__fish_intercessor_needs_command" -f -a "connect" -d 'Be a peer: print what arrives, send each line of standard input'
 complete -c intercessor -n "__fish_intercessor_needs_command" -f -a "completions" -d 'Print a script by which a shell completes the command line'
 complete -c intercessor -n "__fish_intercessor_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
@@ -42,6 +43,7 @@ complete -c intercessor -n "__fish_intercessor_using_subcommand cert" -l out -d 
 complete -c intercessor -n "__fish_intercessor_using_subcommand cert" -l name -d 'A name or address that the certificate is for; may be repeated' -r -f -a "(__fish_print_hostnames)"
 complete -c intercessor -n "__fish_intercessor_using_subcommand cert" -l force -d 'Overwrite files that are there already'
 complete -c intercessor -n "__fish_intercessor_using_subcommand cert" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c intercessor -n "__fish_intercessor_using_subcommand health" -s h -l help -d 'Print help'
 complete -c intercessor -n "__fish_intercessor_using_subcommand connect" -l name -d 'The name of the passphrase' -r -f
 complete -c intercessor -n "__fish_intercessor_using_subcommand connect" -l passphrase-file -d 'A file whose first line is the passphrase' -r -F
 complete -c intercessor -n "__fish_intercessor_using_subcommand connect" -l linger -d 'Stay this long after the end of input, to print what still arrives' -r -f
@@ -51,9 +53,10 @@ complete -c intercessor -n "__fish_intercessor_using_subcommand connect" -l resu
 complete -c intercessor -n "__fish_intercessor_using_subcommand connect" -l insecure -d 'Accept any certificate'
 complete -c intercessor -n "__fish_intercessor_using_subcommand connect" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c intercessor -n "__fish_intercessor_using_subcommand completions" -s h -l help -d 'Print help'
-complete -c intercessor -n "__fish_intercessor_using_subcommand help; and not __fish_seen_subcommand_from check hash cert connect completions help" -f -a "check" -d 'Check a configuration and everything that it names, without opening anything'
-complete -c intercessor -n "__fish_intercessor_using_subcommand help; and not __fish_seen_subcommand_from check hash cert connect completions help" -f -a "hash" -d 'Make the hash of a passphrase for the configuration'
-complete -c intercessor -n "__fish_intercessor_using_subcommand help; and not __fish_seen_subcommand_from check hash cert connect completions help" -f -a "cert" -d 'Make a self-signed certificate for trying out'
-complete -c intercessor -n "__fish_intercessor_using_subcommand help; and not __fish_seen_subcommand_from check hash cert connect completions help" -f -a "connect" -d 'Be a peer: print what arrives, send each line of standard input'
-complete -c intercessor -n "__fish_intercessor_using_subcommand help; and not __fish_seen_subcommand_from check hash cert connect completions help" -f -a "completions" -d 'Print a script by which a shell completes the command line'
-complete -c intercessor -n "__fish_intercessor_using_subcommand help; and not __fish_seen_subcommand_from check hash cert connect completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c intercessor -n "__fish_intercessor_using_subcommand help; and not __fish_seen_subcommand_from check hash cert health connect completions help" -f -a "check" -d 'Check a configuration and everything that it names, without opening anything'
+complete -c intercessor -n "__fish_intercessor_using_subcommand help; and not __fish_seen_subcommand_from check hash cert health connect completions help" -f -a "hash" -d 'Make the hash of a passphrase for the configuration'
+complete -c intercessor -n "__fish_intercessor_using_subcommand help; and not __fish_seen_subcommand_from check hash cert health connect completions help" -f -a "cert" -d 'Make a self-signed certificate for trying out'
+complete -c intercessor -n "__fish_intercessor_using_subcommand help; and not __fish_seen_subcommand_from check hash cert health connect completions help" -f -a "health" -d 'Ask a relay for its state over plain HTTP: done if it answers 200'
+complete -c intercessor -n "__fish_intercessor_using_subcommand help; and not __fish_seen_subcommand_from check hash cert health connect completions help" -f -a "connect" -d 'Be a peer: print what arrives, send each line of standard input'
+complete -c intercessor -n "__fish_intercessor_using_subcommand help; and not __fish_seen_subcommand_from check hash cert health connect completions help" -f -a "completions" -d 'Print a script by which a shell completes the command line'
+complete -c intercessor -n "__fish_intercessor_using_subcommand help; and not __fish_seen_subcommand_from check hash cert health connect completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
