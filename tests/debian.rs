@@ -128,6 +128,7 @@ fn it_is_installed_configured_run_upgraded_removed_and_purged() {
         "usr/share/bash-completion/completions/intercessor",
         "usr/share/zsh/vendor-completions/_intercessor",
         "usr/share/fish/vendor_completions.d/intercessor.fish",
+        "usr/share/intercessor/config.schema.json",
         "usr/share/doc/intercessor/copyright",
         "usr/share/doc/intercessor/changelog.Debian.gz",
         "usr/share/doc/intercessor/operations.md",

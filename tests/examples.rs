@@ -118,7 +118,9 @@ fn quoted() -> Vec<Example> {
 /// What an example leaves out because it is about something else.
 fn completed(yaml: &str) -> String {
     let hash = Hash::make("a passphrase").expect("made");
-    let mut yaml = yaml.replace("$argon2id$v=19$m=19456,t=2,p=1$…", hash.as_str());
+    let mut yaml = yaml
+        .replace("$argon2id$v=19$m=19456,t=2,p=1$…", hash.as_str())
+        .replace("hash: 'HASH'", &format!("hash: '{}'", hash.as_str()));
     for (key, value) in [
         (
             "listeners",
@@ -144,8 +146,10 @@ fn surroundings() -> TempDir {
         let folder = dir.path().join(folder);
         fs::create_dir_all(folder.join("certs")).expect("made");
         fs::create_dir_all(folder.join("schemas/samples")).expect("made");
-        fs::write(folder.join("certs/relay.pem"), made.certificate_pem()).expect("written");
-        fs::write(folder.join("certs/relay.key"), made.key_pem()).expect("written");
+        for at in [folder.join("certs"), folder.clone()] {
+            fs::write(at.join("relay.pem"), made.certificate_pem()).expect("written");
+            fs::write(at.join("relay.key"), made.key_pem()).expect("written");
+        }
         fs::write(folder.join("chat.json"), "{}").expect("written");
         for schema in fs::read_dir(root().join("schemas")).expect("a folder") {
             let schema = schema.expect("an entry");
@@ -186,7 +190,7 @@ fn the_relay_takes_every_example() {
         fs::write(&file, completed(&yaml)).expect("written");
         let mut check = command();
         check.args(["check", "-c"]).arg(&file);
-        for variable in ["FRONT_DOOR_HASH", "STUDIO_HASH"] {
+        for variable in ["FRONT_DOOR_HASH", "INTERCESSOR_HASH", "STUDIO_HASH"] {
             check.env(variable, hash.as_str());
         }
         let output = check.env("TURN_SECRET", "secret").output().expect("runs");
