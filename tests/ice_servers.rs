@@ -85,10 +85,13 @@ async fn a_reload_that_changes_them_is_told_to_all_and_any_other_is_not() {
     let stun = "[{ urls: [stun:stun.example, 'stun:[::1]'] }]";
     let stun = format!("{OPEN}ice_servers: {stun}\n");
     relay.reload(&stun).await.expect("reloads");
+    let wanted = json!([{ "urls": ["stun:stun.example", "stun:[::1]"] }]);
+    let (newcomer, hello) = peer_with_hello(&relay, Via::Ws, "/server").await;
+    assert_eq!(hello["iceServers"], wanted);
+    newcomer.leave().await;
     for peer in &mut peers {
         let told = peer.expect("ICE_SERVERS").await;
-        let wanted = json!({ "iceServers": [{ "urls": ["stun:stun.example", "stun:[::1]"] }] });
-        assert_eq!(told, wanted);
+        assert_eq!(told, json!({ "iceServers": wanted }));
     }
     relay.reload(OPEN).await.expect("reloads");
     for peer in &mut peers {

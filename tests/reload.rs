@@ -88,16 +88,9 @@ async fn new_sessions_are_told_and_held_to_what_is_new() {
     for via in EVERY_TRANSPORT {
         let mut server = relay.peer(via, "/server").await;
         assert_eq!(server.hello().await["serverInfo"], "before");
-        let ice = "ice_servers: [{ urls: [stun:stun.example:3478] }]\n";
-        reloaded(
-            &relay,
-            &format!("server_info: after\n{ice}limits: {{ servers: 2 }}\n"),
-        )
-        .await;
+        reloaded(&relay, "server_info: after\nlimits: { servers: 2 }\n").await;
         let mut second = relay.peer(via, "/server").await;
-        let hello = second.hello().await;
-        assert_eq!(hello["serverInfo"], "after");
-        assert_eq!(hello["iceServers"][0]["urls"][0], "stun:stun.example:3478");
+        assert_eq!(second.hello().await["serverInfo"], "after");
         relay.peer(via, "/server").await.closed(1013).await;
         reloaded(&relay, "limits: { connections: 2 }\n").await;
         let mut wire = Wire::connect(&relay, Via::Ws).await;
