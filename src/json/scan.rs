@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, fmt};
 
-use super::text::{plain_run, unescape};
+use super::text::{plain_run, short_escapes, unescape};
 
 /// Where a text is not JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,10 +104,7 @@ impl<'a> Scanner<'a> {
             half: false,
         };
         loop {
-            // Escapes often come in a row, as the end of a line does.
-            if self.byte() != Some(b'\\') {
-                self.at += plain_run(&self.text.as_bytes()[self.at..]);
-            }
+            self.at += plain_run(&self.text.as_bytes()[self.at..]);
             match self.byte() {
                 Some(b'"') => {
                     string.end = self.at;
@@ -116,7 +113,10 @@ impl<'a> Scanner<'a> {
                 }
                 Some(b'\\') => {
                     string.escaped = true;
-                    string.half |= !self.escape()?;
+                    self.at += short_escapes(&self.text.as_bytes()[self.at..]);
+                    if self.byte() == Some(b'\\') {
+                        string.half |= !self.escape()?;
+                    }
                 }
                 // The end, or a control character.
                 _ => return Err(self.error()),
@@ -134,14 +134,10 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Takes an escape. `false`: it is half of a surrogate pair.
+    /// Takes a `\u` escape, which must come next. `false`: it is half of a surrogate pair.
     fn escape(&mut self) -> Result<bool, SyntaxError> {
         self.at += 1;
         match self.byte() {
-            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => {
-                self.at += 1;
-                Ok(true)
-            }
             Some(b'u') => {
                 self.at += 1;
                 match self.hex()? {

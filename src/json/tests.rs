@@ -265,7 +265,7 @@ fn any(random: &mut StdRng, levels: usize) -> Value {
 }
 
 fn string(random: &mut StdRng) -> String {
-    let length = random.random_range(0..40);
+    let length = random.random_range(0..40) * random.random_range(0..10);
     let character = || char::from_u32(random.random_range(0..0x300)).unwrap_or('x');
     iter::repeat_with(character).take(length).collect()
 }

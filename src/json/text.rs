@@ -22,6 +22,21 @@ pub(super) fn plain_run(bytes: &[u8]) -> usize {
     at + special.unwrap_or(rest.len())
 }
 
+/// How many bytes there are of escapes that have one letter: several often come in a row, as the end of a line does.
+pub(super) fn short_escapes(bytes: &[u8]) -> usize {
+    let mut at = 0;
+    while let Some(
+        [
+            b'\\',
+            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't',
+        ],
+    ) = bytes.get(at..at + 2)
+    {
+        at += 2;
+    }
+    at
+}
+
 fn is_special(byte: u8) -> bool {
     matches!(byte, b'"' | b'\\' | 0..0x20)
 }

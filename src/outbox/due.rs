@@ -33,6 +33,8 @@ pub struct Due {
     /// What the sender has had since it last sent.
     envelopes: usize,
     bytes: usize,
+    /// The sender has nothing more to read, and the others have their turn.
+    resting: bool,
 }
 
 impl Due {
@@ -42,9 +44,20 @@ impl Due {
 
     /// The sender has had one more envelope, of so many bytes. `true`: it is time to send.
     pub fn envelope(&mut self, bytes: usize) -> bool {
+        self.resting = false;
         self.envelopes += 1;
         self.bytes += bytes;
         self.envelopes > MAX_ENVELOPES || self.bytes > MAX_BYTES
+    }
+
+    /// The sender has nothing more to read now. `true`: it is to say so again after all other tasks that are ready have had
+    /// their turn, since only then is it sent: what they queue for the same peers goes with it. Then to at most so many at once.
+    pub fn rest(&mut self, most: usize) -> bool {
+        if self.outboxes.is_empty() {
+            return false;
+        }
+        let rested = std::mem::replace(&mut self.resting, true);
+        !rested || self.send(most)
     }
 
     /// Sends to at most so many; `true`: there are more.

@@ -233,7 +233,8 @@ async fn next<R: Receive>(receiver: &mut R, due: &mut Due) -> Received {
     let mut received = pin!(receiver.receive());
     poll_fn(|cx| {
         let received = received.as_mut().poll(cx);
-        if received.is_pending() && due.send(SENT_AT_ONCE) {
+        if received.is_pending() && due.rest(SENT_AT_ONCE) {
+            // Behind all other tasks that are ready.
             cx.waker().wake_by_ref();
         }
         received

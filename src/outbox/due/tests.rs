@@ -65,6 +65,7 @@ type Happening = Box<dyn FnOnce() + Send>;
 #[derive(Default)]
 struct Line {
     carried: Vec<Text>,
+    batches: usize,
     /// What the send loop is to write.
     rest: Vec<Text>,
     /// Takes all of the next batch, or at most half of it.
@@ -102,6 +103,7 @@ impl WriteNow for Line {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
         assert!(self.rest.is_empty(), "somebody else is writing");
+        self.batches += 1;
         let now = match self.halves && rand::rng().random() {
             true => batch.len() / 2,
             false => batch.len(),
@@ -156,6 +158,25 @@ async fn what_is_queued_waits_for_its_sender_and_goes_in_one_batch() {
     assert!(!is_woken(&outbox).await, "nothing is left for it");
     assert_eq!(outbox.state.lock().sent, 2);
     assert_eq!(outbox.budget.queued(), 0);
+}
+
+#[test]
+fn what_others_queue_meanwhile_goes_with_it() {
+    let (outbox, wire) = (outbox(), Arc::new(Wire::default()));
+    let _attached = outbox.attach(false, Some(writer(Arc::clone(&wire) as _)));
+    let (mut first, mut second) = (Due::default(), Due::default());
+    for round in ["1", "2"] {
+        first.envelope(1);
+        push(&outbox, round, &mut first);
+        assert!(first.rest(9), "the others have their turn");
+        second.envelope(1);
+        push(&outbox, "and another", &mut second);
+        assert!(!second.rest(9), "that is the first one's to send");
+        wire.line.lock().batches = 0;
+        assert!(!first.rest(9));
+        assert_eq!(wire.line.lock().batches, 1);
+    }
+    assert_eq!(wire.carried(), ["1", "and another", "2", "and another"]);
 }
 
 #[tokio::test(start_paused = true)]
