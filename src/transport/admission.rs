@@ -33,6 +33,8 @@ pub enum Route<'a> {
     Health,
     /// `/.well-known/intercessor`.
     Discovery,
+    /// `/`.
+    Demo,
 }
 
 /// Where this path leads, if anywhere.
@@ -43,6 +45,7 @@ pub fn route(path: &str) -> Option<Route<'_>> {
         "/resume" => Some(Route::Resume),
         "/healthz" => Some(Route::Health),
         "/.well-known/intercessor" => Some(Route::Discovery),
+        "" => Some(Route::Demo),
         _ => path
             .strip_prefix("/client/")
             .filter(|id| !id.is_empty() && !id.contains('/'))
