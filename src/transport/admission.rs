@@ -39,13 +39,15 @@ pub enum Route<'a> {
 
 /// Where this path leads, if anywhere.
 pub fn route(path: &str) -> Option<Route<'_>> {
+    if path == "/" {
+        return Some(Route::Demo);
+    }
     let path = path.strip_suffix('/').unwrap_or(path);
     match path {
         "/server" => Some(Route::Server),
         "/resume" => Some(Route::Resume),
         "/healthz" => Some(Route::Health),
         "/.well-known/intercessor" => Some(Route::Discovery),
-        "" => Some(Route::Demo),
         _ => path
             .strip_prefix("/client/")
             .filter(|id| !id.is_empty() && !id.contains('/'))
@@ -163,9 +165,10 @@ mod tests {
         assert_eq!(route("/client/a-b/"), Some(Route::Client("a-b")));
         assert_eq!(route("/client/%41"), Some(Route::Client("%41")));
         assert_eq!(route("/healthz"), Some(Route::Health));
+        assert_eq!(route("/"), Some(Route::Demo));
         for nowhere in [
-            "/",
             "",
+            "//",
             "/client",
             "/client/",
             "/client/a/b",

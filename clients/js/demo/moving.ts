@@ -1,8 +1,11 @@
 /** A moving picture for who has no camera, or does not want to show it. */
 
-const WIDTH = 640;
-const HEIGHT = 480;
-const PER_SECOND = 25;
+const WIDTH = 480;
+const HEIGHT = 360;
+const PER_SECOND = 20;
+const STRANDS = 5;
+/** From one point of a line to the next. */
+const STEP = 8;
 const MICROSECONDS = 1_000_000;
 const RIBBONS = ['#7db0ff', '#4f86dd', '#f2a65e', '#cb9ff2', '#72cf9b'];
 
@@ -66,21 +69,18 @@ function trusted(url: string): string {
 let policy: { createScriptURL(url: string): string } | undefined;
 
 function paintFrame(context: CanvasRenderingContext2D, time: number, caption: string): void {
-    const ground = context.createLinearGradient(0, 0, WIDTH, HEIGHT);
-    ground.addColorStop(0, '#10151f');
-    ground.addColorStop(1, '#1c2536');
-    context.fillStyle = ground;
+    context.fillStyle = '#121826';
     context.fillRect(0, 0, WIDTH, HEIGHT);
-    context.lineWidth = 3;
+    context.lineWidth = 2;
     RIBBONS.forEach((color, ribbon) => {
-        for (let strand = 0; strand < 7; strand += 1) {
-            context.globalAlpha = 0.85 - strand * 0.11;
-            context.strokeStyle = color;
+        context.strokeStyle = color;
+        for (let strand = 0; strand < STRANDS; strand += 1) {
+            context.globalAlpha = 0.9 - (strand / STRANDS) * 0.75;
             context.beginPath();
-            for (let x = -10; x <= WIDTH + 10; x += 10) {
-                const phase = time * (0.5 + ribbon * 0.13) + ribbon * 1.7 + strand * 0.11;
-                const swell = Math.sin((x / WIDTH) * Math.PI) * (58 + 26 * Math.sin(time * 0.4 + ribbon));
-                const y = HEIGHT * 0.5 + Math.sin(x / 96 + phase) * swell + Math.sin(x / 41 - phase * 1.3) * 16;
+            for (let x = -STEP; x <= WIDTH + STEP; x += STEP) {
+                const phase = time * (0.5 + ribbon * 0.13) + ribbon * 1.7 + strand * 0.13;
+                const swell = Math.sin((x / WIDTH) * Math.PI) * (58 + 24 * Math.sin(time * 0.4 + ribbon));
+                const y = HEIGHT * 0.46 + Math.sin(x / 66 + phase) * swell + Math.sin(x / 31 - phase * 1.3) * 12;
                 context.lineTo(x, y);
             }
             context.stroke();
@@ -88,10 +88,10 @@ function paintFrame(context: CanvasRenderingContext2D, time: number, caption: st
     });
     context.globalAlpha = 1;
     context.fillStyle = '#fff';
-    context.font = '600 30px system-ui, sans-serif';
-    context.fillText(caption, 26, HEIGHT - 30);
+    context.font = '600 21px system-ui, sans-serif';
+    context.fillText(caption, 18, HEIGHT - 20);
     context.textAlign = 'right';
-    context.fillText(clock(time), WIDTH - 26, HEIGHT - 30);
+    context.fillText(clock(time), WIDTH - 18, HEIGHT - 20);
     context.textAlign = 'left';
 }
 

@@ -2910,9 +2910,11 @@ SOFTWARE.
   }
 
   // demo/moving.ts
-  var WIDTH2 = 640;
-  var HEIGHT2 = 480;
-  var PER_SECOND = 25;
+  var WIDTH2 = 480;
+  var HEIGHT2 = 360;
+  var PER_SECOND = 20;
+  var STRANDS = 5;
+  var STEP = 8;
   var MICROSECONDS = 1e6;
   var RIBBONS = ["#7db0ff", "#4f86dd", "#f2a65e", "#cb9ff2", "#72cf9b"];
   var standsStillWhenHidden = typeof MediaStreamTrackGenerator === "undefined";
@@ -2953,21 +2955,18 @@ SOFTWARE.
   }
   var policy;
   function paintFrame(context, time, caption) {
-    const ground = context.createLinearGradient(0, 0, WIDTH2, HEIGHT2);
-    ground.addColorStop(0, "#10151f");
-    ground.addColorStop(1, "#1c2536");
-    context.fillStyle = ground;
+    context.fillStyle = "#121826";
     context.fillRect(0, 0, WIDTH2, HEIGHT2);
-    context.lineWidth = 3;
+    context.lineWidth = 2;
     RIBBONS.forEach((color, ribbon) => {
-      for (let strand = 0; strand < 7; strand += 1) {
-        context.globalAlpha = 0.85 - strand * 0.11;
-        context.strokeStyle = color;
+      context.strokeStyle = color;
+      for (let strand = 0; strand < STRANDS; strand += 1) {
+        context.globalAlpha = 0.9 - strand / STRANDS * 0.75;
         context.beginPath();
-        for (let x = -10; x <= WIDTH2 + 10; x += 10) {
-          const phase = time * (0.5 + ribbon * 0.13) + ribbon * 1.7 + strand * 0.11;
-          const swell = Math.sin(x / WIDTH2 * Math.PI) * (58 + 26 * Math.sin(time * 0.4 + ribbon));
-          const y = HEIGHT2 * 0.5 + Math.sin(x / 96 + phase) * swell + Math.sin(x / 41 - phase * 1.3) * 16;
+        for (let x = -STEP; x <= WIDTH2 + STEP; x += STEP) {
+          const phase = time * (0.5 + ribbon * 0.13) + ribbon * 1.7 + strand * 0.13;
+          const swell = Math.sin(x / WIDTH2 * Math.PI) * (58 + 24 * Math.sin(time * 0.4 + ribbon));
+          const y = HEIGHT2 * 0.46 + Math.sin(x / 66 + phase) * swell + Math.sin(x / 31 - phase * 1.3) * 12;
           context.lineTo(x, y);
         }
         context.stroke();
@@ -2975,10 +2974,10 @@ SOFTWARE.
     });
     context.globalAlpha = 1;
     context.fillStyle = "#fff";
-    context.font = "600 30px system-ui, sans-serif";
-    context.fillText(caption, 26, HEIGHT2 - 30);
+    context.font = "600 21px system-ui, sans-serif";
+    context.fillText(caption, 18, HEIGHT2 - 20);
     context.textAlign = "right";
-    context.fillText(clock(time), WIDTH2 - 26, HEIGHT2 - 30);
+    context.fillText(clock(time), WIDTH2 - 18, HEIGHT2 - 20);
     context.textAlign = "left";
   }
   function clock(time) {

@@ -1,69 +1,22 @@
-import { readFileSync } from 'node:fs';
 import jsqr from 'jsqr';
 import type { Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { Browser } from '../tools/browser.js';
-import { OPEN, Relay, SCHEMAS } from '../tools/relay.js';
-
-const POLL = { timeout: 30_000, interval: 20 };
+import { Demo, POLL, shippedRelay, text } from '../tools/demo.js';
+import { OPEN, Relay } from '../tools/relay.js';
 
 let browser: Browser;
 let relay: Relay;
+let demo: Demo;
 beforeAll(async () => {
-    const shipped = readFileSync(`${SCHEMAS}/../config/relay.yaml`, 'utf8');
-    const more = shipped.slice(shipped.indexOf('servers:')).replaceAll('../schemas', SCHEMAS);
-    [browser, relay] = await Promise.all([Browser.launch(), Relay.start({ demo: true, more })]);
+    [browser, relay] = await Promise.all([Browser.launch(), shippedRelay()]);
+    demo = new Demo(browser, relay);
 });
 afterAll(() => Promise.all([browser.close(), relay.stop()]));
 afterEach(() => browser.clear());
+afterEach(() => expect(demo.wrong.splice(0)).toEqual([]));
 
-/** What a browser says of a connection that is cut or refused. */
-const OF_CONNECTIONS = /^(Failed to establish a connection|Failed to load resource|WebSocket connection)/;
-/** What no page may say: what its policy forbids among it. */
-const wrong: string[] = [];
-function watch(page: Page): void {
-    page.on('pageerror', (error) => wrong.push(String(error)));
-    page.on('console', (message) => {
-        if (['error', 'warning'].includes(message.type()) && !OF_CONNECTIONS.test(message.text())) {
-            wrong.push(message.text());
-        }
-    });
-}
-afterEach(() => expect(wrong.splice(0)).toEqual([]));
-
-const text = (page: Page, selector: string) => page.locator(selector).textContent();
 const number = async (page: Page, id: string) => Number(await text(page, `#${id}`));
-
-async function open(url = `${relay.http}/`): Promise<Page> {
-    const page = await browser.visit(url);
-    watch(page);
-    return page;
-}
-
-async function serve(): Promise<Page> {
-    const page = await open();
-    await page.fill('#passphrase', 'open sesame');
-    await page.click('#become');
-    await expect.poll(() => text(page, '#state'), POLL).toContain('Connected over WebTransport');
-    return page;
-}
-
-/** The page of a client, by the link on the server's page. */
-async function join(server: Page): Promise<Page> {
-    const [page] = await Promise.all([server.context().waitForEvent('page'), server.click('#open-client')]);
-    watch(page);
-    await expect.poll(() => text(page, '#state'), POLL).toContain('Connected over');
-    return page;
-}
-
-async function pair(): Promise<[Page, Page]> {
-    const server = await serve();
-    const client = await join(server);
-    for (const page of [server, client]) {
-        await expect.poll(() => text(page, '#channel'), POLL).toBe('Data channel: open');
-    }
-    return [server, client];
-}
 
 /** What the code on the page says, as a camera would see it. */
 async function scanned(page: Page): Promise<string | undefined> {
@@ -84,7 +37,7 @@ const noSideways = (page: Page) =>
     page.evaluate(() => document.documentElement.scrollWidth <= document.documentElement.clientWidth);
 
 test('a tab becomes a server, and its id is there as text, link and code', async () => {
-    const page = await serve();
+    const page = await demo.serve();
     const id = await page.inputValue('#server-id');
     const link = `${relay.http}/#${id}`;
     expect(id).toMatch(/^[\w-]{21}$/);
@@ -97,7 +50,7 @@ test('a tab becomes a server, and its id is there as text, link and code', async
 });
 
 test('a wrong passphrase is told, and another one may be tried in place', async () => {
-    const page = await open();
+    const page = await demo.open();
     await page.fill('#passphrase', 'open says me');
     await page.click('#become');
     await expect.poll(() => text(page, '#problem'), POLL).toContain('This is not the passphrase');
@@ -110,7 +63,7 @@ test('a wrong passphrase is told, and another one may be tried in place', async 
 
 test('where servers are open nobody is asked for a passphrase', async () => {
     const other = await Relay.start({ demo: true, more: OPEN });
-    const page = await open(`${other.http}/`);
+    const page = await demo.open(`${other.http}/`);
     expect(await page.isVisible('#passphrase')).toBe(false);
     await page.click('#become');
     await expect.poll(() => page.isVisible('#invite'), POLL).toBe(true);
@@ -118,7 +71,7 @@ test('where servers are open nobody is asked for a passphrase', async () => {
 });
 
 test('both sides see who is here, and over what', async () => {
-    const [server, client] = await pair();
+    const [server, client] = await demo.pair();
     for (const page of [server, client]) {
         await expect.poll(() => text(page, '#peers'), POLL).toMatch(/WebTransport.*direct/);
         await expect.poll(() => text(page, '#label-server'), POLL).toBe('WebTransport');
@@ -131,8 +84,8 @@ test('both sides see who is here, and over what', async () => {
 });
 
 test('they chat through the relay, and past it', async () => {
-    const [server, client] = await pair();
-    const other = await join(server);
+    const [server, client] = await demo.pair();
+    const other = await demo.join(server);
     await client.fill('#text', 'hello');
     await client.press('#text', 'Enter');
     await expect.poll(() => text(client, '#lines'), POLL).toBe('helloyou, through the relay');
@@ -149,7 +102,7 @@ test('they chat through the relay, and past it', async () => {
 });
 
 test('a moving picture plays on the other side, also of a hidden tab', async () => {
-    const [server, client] = await pair();
+    const [server, client] = await demo.pair();
     await server.click('#show-picture');
     await client.bringToFront();
     const video = client.locator('figure[data-of]:not([data-of=self]) video');
@@ -165,7 +118,7 @@ test('a moving picture plays on the other side, also of a hidden tab', async () 
 });
 
 test('round trips are measured over both paths', async () => {
-    const [server, client] = await pair();
+    const [server, client] = await demo.pair();
     for (const page of [server, client]) {
         for (const path of ['relay', 'direct']) {
             await expect.poll(() => text(page, `#${path}-now`), POLL).toMatch(/^[\d.]+ (ms|s)$/);
@@ -180,7 +133,7 @@ describe('a schema', () => {
         ['OFFER', ['/type', '/sdp'], ['"answer"', '"v=0']],
         ['CANDIDATE', ['/candidate', '/sdpMid', '/sdpMLineIndex'], ['"1 1 udp', '0', '-1']],
     ])('of %s is broken, and mended', async (type, paths, marks) => {
-        const [server, client] = await pair();
+        const [server, client] = await demo.pair();
         await client.click(`label:has(input[value=${type}])`);
         await client.click('#send-json');
         await expect.poll(() => text(client, '#verdict .code'), POLL).toBe('SCHEMA_VIOLATION');
@@ -196,7 +149,7 @@ describe('a schema', () => {
     });
 
     test('that the relay does not have lets everything pass', async () => {
-        const [server, client] = await pair();
+        const [server, client] = await demo.pair();
         await server.click('label:has(input[value=CHAT])');
         await server.click('#send-json');
         await expect.poll(() => text(server, '#verdict'), POLL).toMatch(/^Let pass.*The other side has it\./s);
@@ -204,7 +157,7 @@ describe('a schema', () => {
     });
 
     test('is not asked about what is no JSON', async () => {
-        const [server] = await pair();
+        const [server] = await demo.pair();
         for (const [written, said] of [
             ['{ "type": }', 'This is no JSON'],
             ['[1]', 'A message is a JSON object'],
@@ -217,7 +170,7 @@ describe('a schema', () => {
 });
 
 test('the connection is cut under the numbers, and none is lost', async () => {
-    const [server, client] = await pair();
+    const [server, client] = await demo.pair();
     await client.click('#cut');
     await expect.poll(() => text(client, '#state'), POLL).toContain('Reconnecting, attempt');
     await expect.poll(() => number(client, 'waiting'), POLL).toBeGreaterThan(3);
@@ -234,7 +187,7 @@ test('the connection is cut under the numbers, and none is lost', async () => {
 });
 
 test('a session goes on over another transport', async () => {
-    const [server, client] = await pair();
+    const [server, client] = await demo.pair();
     await client.click('label:has(input[value=websocket])');
     await expect.poll(() => text(client, '#state'), POLL).toContain('Resumed over WebSocket');
     await expect.poll(() => text(server, '#peers'), POLL).toContain('WebSocket');
@@ -245,7 +198,7 @@ test('a session goes on over another transport', async () => {
 });
 
 test('who is kicked is told, and so is who finds no server', async () => {
-    const [server, client] = await pair();
+    const [server, client] = await demo.pair();
     await server.click('#peers button');
     await expect.poll(() => text(client, '#problem'), POLL).toBe('The server has sent you away. (4403)');
     await expect.poll(() => server.isVisible('#nobody'), POLL).toBe(true);
@@ -253,30 +206,26 @@ test('who is kicked is told, and so is who finds no server', async () => {
     await expect.poll(() => text(server, '#peers'), POLL).toContain('Client');
     await server.close();
     await expect.poll(() => text(client, '#problem'), POLL).toContain('(4410)');
-    const lost = await open(`${relay.http}/#nobody`);
+    const lost = await demo.open(`${relay.http}/#nobody`);
     await expect.poll(() => text(lost, '#problem'), POLL).toContain('There is no such server');
 });
 
 test('a relay that only takes its own types is no riddle', async () => {
     const more = `${OPEN}\nschemas: { unknown_types: reject, types: { OFFER: { schema: true }, ANSWER: { schema: true }, CANDIDATE: { schema: true } } }`;
     const strict = await Relay.start({ demo: true, more });
-    const server = await open(`${strict.http}/`);
+    const server = await demo.open(`${strict.http}/`);
     await server.click('#become');
-    await expect.poll(() => page(server), POLL).toBe(true);
-    const client = await join(server);
+    await expect.poll(() => server.isVisible('#invite'), POLL).toBe(true);
+    const client = await demo.join(server);
     await expect.poll(() => text(client, '#notice'), POLL).toMatch(/^This relay refuses DEMO_/);
     await client.fill('#text', 'hello');
     await client.press('#text', 'Enter');
     await expect.poll(() => text(client, '#lines'), POLL).toContain('UNKNOWN_TYPE');
     await strict.stop();
-
-    function page(page: Page) {
-        return page.isVisible('#invite');
-    }
 });
 
 test('it can be read on a phone, and by a keyboard alone', async () => {
-    const server = await open();
+    const server = await demo.open();
     await server.setViewportSize({ width: 360, height: 740 });
     expect(await noSideways(server)).toBe(true);
     // The first that a keyboard comes to.
@@ -284,7 +233,7 @@ test('it can be read on a phone, and by a keyboard alone', async () => {
     await server.keyboard.type('open sesame');
     await server.keyboard.press('Enter');
     await expect.poll(() => server.isVisible('#invite'), POLL).toBe(true);
-    const client = await join(server);
+    const client = await demo.join(server);
     await client.setViewportSize({ width: 360, height: 740 });
     await client.click('#send-json');
     await client.click('#show-picture');
@@ -312,7 +261,7 @@ test('it can be read on a phone, and by a keyboard alone', async () => {
 
 test('over plain http from elsewhere it says what is not to be had', async () => {
     const elsewhere = await Relay.start({ demo: true, more: OPEN });
-    const page = await open(elsewhere.http.replace('127.0.0.1', 'relay.example'));
+    const page = await demo.open(elsewhere.http.replace('127.0.0.1', 'relay.example'));
     expect(await page.evaluate(() => isSecureContext)).toBe(false);
     await page.click('#become');
     await expect.poll(() => text(page, '#state'), POLL).toBe('Connected over WebSocket');
