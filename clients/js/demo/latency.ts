@@ -98,6 +98,7 @@ export function showLatency(room: Room): () => Other | undefined {
             show();
         }
     });
+    show();
     setInterval(() => {
         const other = target();
         if (other) {

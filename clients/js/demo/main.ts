@@ -79,6 +79,8 @@ function begin(peer: Server<any> | Client<any>, lines: Lines, opened: Opened): v
     byId('me').hidden = false;
     byId('cards').hidden = false;
     byId('invite').hidden = !room.isServer;
+    // With the invitation there is an odd number of cards.
+    byId('direct').classList.toggle('wide', room.isServer);
     const notice = byId('notice');
     room.events.on('began', ({ id }) => {
         byId('h-hero').textContent = room.isServer ? 'You are the server.' : 'You are a client.';

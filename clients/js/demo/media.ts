@@ -126,7 +126,7 @@ export class Media {
         this.#tiles.delete(other);
         if (stream) {
             const video = make('video', { autoplay: true, muted: true, playsInline: true, srcObject: stream });
-            const name = other ? `${nameOf(this.#room, other)}, over WebRTC` : 'You';
+            const name = other ? nameOf(this.#room, other) : 'You';
             const tile = make('figure', {}, video, make('figcaption', { textContent: name }));
             tile.dataset.of = other ? other.id : 'self';
             video.setAttribute('aria-label', `Video of ${name}`);

@@ -12,7 +12,6 @@ export function showPeople(room: Room): void {
     const rows = new Map<Other, { row: HTMLElement; update(): void }>();
     if (!room.isServer) {
         nobody.textContent = 'The server is not here.';
-        byId('people').classList.add('wide');
     }
     const show = () => {
         nobody.hidden = rows.size > 0;

@@ -1593,7 +1593,6 @@ SOFTWARE.
     const rows = /* @__PURE__ */ new Map();
     if (!room.isServer) {
       nobody.textContent = "The server is not here.";
-      byId("people").classList.add("wide");
     }
     const show = () => {
       nobody.hidden = rows.size > 0;
@@ -2893,6 +2892,7 @@ SOFTWARE.
         show();
       }
     });
+    show();
     setInterval(() => {
       const other = target();
       if (other) {
@@ -3095,7 +3095,7 @@ SOFTWARE.
       this.#tiles.delete(other);
       if (stream) {
         const video = make("video", { autoplay: true, muted: true, playsInline: true, srcObject: stream });
-        const name = other ? `${nameOf(this.#room, other)}, over WebRTC` : "You";
+        const name = other ? nameOf(this.#room, other) : "You";
         const tile = make("figure", {}, video, make("figcaption", { textContent: name }));
         tile.dataset.of = other ? other.id : "self";
         video.setAttribute("aria-label", `Video of ${name}`);
@@ -3535,6 +3535,7 @@ SOFTWARE.
     byId("me").hidden = false;
     byId("cards").hidden = false;
     byId("invite").hidden = !room.isServer;
+    byId("direct").classList.toggle("wide", room.isServer);
     const notice = byId("notice");
     room.events.on("began", ({ id }) => {
       byId("h-hero").textContent = room.isServer ? "You are the server." : "You are a client.";
