@@ -137,9 +137,9 @@ async function composed(page: Buffer, phone: Buffer): Promise<Buffer> {
     const frame = await browser.visit('about:blank', { viewport: { width: 1200, height: 1060 } });
     await frame.setContent(`<!doctype html>
 <body style="margin: 0; height: 1060px; position: relative; overflow: hidden; background: #e4e7ec">
-<div style="position: absolute; left: 24px; top: 24px; width: 980px; height: 1100px; overflow: hidden; border-radius: 10px; box-shadow: 0 2px 18px #0003">
-<img src="${url(page)}" style="display: block; width: 980px"></div>
-<img src="${url(phone)}" style="position: absolute; right: 24px; bottom: 36px; width: 300px; border: 9px solid #22252b; border-radius: 34px; box-shadow: 0 10px 36px #0006">
+<div style="position: absolute; left: 24px; top: 24px; width: 880px; height: 1100px; overflow: hidden; border-radius: 10px; box-shadow: 0 2px 18px #0003">
+<img src="${url(page)}" style="display: block; width: 880px"></div>
+<img src="${url(phone)}" style="position: absolute; right: 20px; bottom: 40px; width: 270px; border: 9px solid #22252b; border-radius: 34px; box-shadow: 0 10px 36px #0006">
 </body>`);
     return frame.screenshot();
 }
