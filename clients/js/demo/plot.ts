@@ -7,7 +7,7 @@ import { milliseconds } from './words.js';
 export const MINUTE = 60_000;
 const WIDTH = 480;
 const HEIGHT = 200;
-const LEFT = 60;
+const LEFT = 68;
 const RIGHT = WIDTH - 8;
 const TOP = 12;
 const BOTTOM = HEIGHT - 24;

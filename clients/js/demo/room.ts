@@ -96,8 +96,10 @@ export class Room {
     /** Takes what has come past the relay. */
     takeDirectly(from: Other, text: unknown): void {
         try {
-            const message = JSON.parse(String(text)) as DirectMessage;
-            this.events.emit('heardDirectly', { from, message });
+            const message = JSON.parse(String(text)) as DirectMessage | null;
+            if (message) {
+                this.events.emit('heardDirectly', { from, message });
+            }
         } catch {
             // No page of ours says that.
         }

@@ -2763,7 +2763,7 @@ SOFTWARE.
   var MINUTE = 6e4;
   var WIDTH = 480;
   var HEIGHT = 200;
-  var LEFT = 60;
+  var LEFT = 68;
   var RIGHT = WIDTH - 8;
   var TOP = 12;
   var BOTTOM = HEIGHT - 24;
@@ -3227,7 +3227,9 @@ SOFTWARE.
     takeDirectly(from, text) {
       try {
         const message = JSON.parse(String(text));
-        this.events.emit("heardDirectly", { from, message });
+        if (message) {
+          this.events.emit("heardDirectly", { from, message });
+        }
       } catch {
       }
     }
