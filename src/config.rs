@@ -100,6 +100,8 @@ pub struct Listener {
     pub public_url: Option<String>,
     /// The proxies in front of it that tell the addresses of peers; `None`: a peer has its connection's own.
     pub proxies: Option<Proxies>,
+    /// Has it a page at `/` to try the relay out? Never with WebTransport.
+    pub demo: bool,
     /// Where the file says so.
     pub at: Location,
 }

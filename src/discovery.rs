@@ -142,6 +142,7 @@ mod tests {
             origins: Origins::Any,
             public_url: None,
             proxies: None,
+            demo: false,
             at: Location::default(),
         }
     }

@@ -4,9 +4,11 @@
 //! into a [`Connection`]: a receive half, a send half, and lanes beside the ordered one where it has them.
 
 pub mod admission;
+mod demo;
 pub mod forwarded;
 pub mod http;
 pub mod origin;
+pub mod page;
 pub mod websocket;
 pub mod webtransport;
 

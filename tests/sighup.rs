@@ -62,7 +62,7 @@ fn what_takes_a_restart_is_named_until_it_is_taken_back() {
     let (mut relay, url) = program(dir.path(), &before, &[]);
     let changed = "listeners:
   - { transport: websocket, bind: '127.0.0.3:0', tls: { self_signed: localhost } }
-  - { transport: websocket, bind: '127.0.0.2:0', tls: off, public_url: 'ws://relay.example' }
+  - { transport: websocket, bind: '127.0.0.2:0', tls: off, public_url: 'ws://relay.example', demo: true }
   - { transport: websocket, bind: '127.0.0.4:0', tls: off }
 ids: { client: { length: 10 } }
 resume: off
@@ -78,6 +78,7 @@ resume: off
         "`tls` of the websocket listener on 127.0.0.1:0 has changed",
         "`public_url` of the websocket listener on 127.0.0.2:0 has changed",
         "`tls` of the websocket listener on 127.0.0.2:0 has changed",
+        "`demo` of the websocket listener on 127.0.0.2:0 has changed",
         "the webtransport listener on 127.0.0.1:0 is to go",
         "the websocket listener on 127.0.0.4:0 is new",
         "`ids` has changed",
@@ -93,7 +94,7 @@ resume: off
     relay.line_with("reloaded generation=3");
     relay.signal("TERM");
     relay.wait();
-    assert_eq!(relay.log().matches("restart").count(), 9);
+    assert_eq!(relay.log().matches("restart").count(), 10);
 }
 
 #[test]

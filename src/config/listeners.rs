@@ -52,7 +52,7 @@ fn listener(s: &mut Section<'_>, taken: &mut Vec<Taken>) -> Option<Listener> {
         v.parsed(|text| urls::public(text, transport))
     });
     let proxies = proxies::read(s, transport);
-    s.unsupported("demo");
+    let demo = s.or("demo", false, |v| demo(v, transport));
     Some(Listener {
         transport: transport?,
         bind: bind?,
@@ -60,8 +60,20 @@ fn listener(s: &mut Section<'_>, taken: &mut Vec<Taken>) -> Option<Listener> {
         origins: origins.map_or(Origins::Any, Origins::Listed),
         public_url,
         proxies,
+        demo,
         at: s.at(),
     })
+}
+
+/// Whether the listener has a page at `/`.
+fn demo(value: Value<'_>, transport: Option<Transport>) -> Option<bool> {
+    let demo = value.clone().boolean()?;
+    if demo && transport == Some(Transport::WebTransport) {
+        return value.refuse(
+            "a browser opens no page over webtransport; write `demo: true` at a websocket listener",
+        );
+    }
+    Some(demo)
 }
 
 fn bind(value: Value<'_>, transport: Option<Transport>, taken: &mut Vec<Taken>) -> Option<Bind> {

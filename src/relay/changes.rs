@@ -73,6 +73,7 @@ fn differences(running: &Listener, new: &Listener) -> Vec<String> {
         ("tls", is_off(running) != is_off(new)),
         ("address_from", address_from(running) != address_from(new)),
         ("trusted_proxies", trusted(running) != trusted(new)),
+        ("demo", running.demo != new.demo),
     ];
     changed
         .into_iter()

@@ -33,10 +33,15 @@ pub enum Route<'a> {
     Health,
     /// `/.well-known/intercessor`.
     Discovery,
+    /// `/`.
+    Demo,
 }
 
 /// Where this path leads, if anywhere.
 pub fn route(path: &str) -> Option<Route<'_>> {
+    if path == "/" {
+        return Some(Route::Demo);
+    }
     let path = path.strip_suffix('/').unwrap_or(path);
     match path {
         "/server" => Some(Route::Server),
@@ -160,9 +165,10 @@ mod tests {
         assert_eq!(route("/client/a-b/"), Some(Route::Client("a-b")));
         assert_eq!(route("/client/%41"), Some(Route::Client("%41")));
         assert_eq!(route("/healthz"), Some(Route::Health));
+        assert_eq!(route("/"), Some(Route::Demo));
         for nowhere in [
-            "/",
             "",
+            "//",
             "/client",
             "/client/",
             "/client/a/b",

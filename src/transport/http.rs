@@ -15,7 +15,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::{
     admission::{self, Refused, Route, SUBPROTOCOL, admit, has_parameter, route},
-    origin,
+    demo, origin,
 };
 use crate::{
     address::Caller,
@@ -100,10 +100,15 @@ impl Front {
         if !path.starts_with('/') {
             return bad("a path starts with a slash\n");
         }
+        let nothing = || Answer::plain(StatusCode::NOT_FOUND, "there is nothing at this path\n");
         let Some(route) = route(path) else {
-            return Answer::plain(StatusCode::NOT_FOUND, "there is nothing at this path\n");
+            return nothing();
         };
         match route {
+            Route::Demo if self.listener.load().demo => {
+                read_only(request, || demo::answer(&self.hub.policy.load().servers))
+            }
+            Route::Demo => nothing(),
             Route::Health => read_only(request, || Answer::plain(StatusCode::OK, "ok")),
             Route::Discovery => read_only(request, || match host {
                 Some(host) => self.discover(request, host, address),

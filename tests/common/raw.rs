@@ -168,6 +168,16 @@ impl Wire {
 
     /// The next response.
     pub async fn response(&mut self) -> Response {
+        let mut response = self.head().await;
+        if let Some(length) = response.header("content-length") {
+            let length = length.parse().expect("a length");
+            response.body = String::from_utf8(self.take(length).await).expect("text");
+        }
+        response
+    }
+
+    /// The next response up to its body.
+    pub async fn head(&mut self) -> Response {
         let head = loop {
             if let Some(at) = self
                 .buffer
@@ -184,16 +194,11 @@ impl Wire {
             let (name, value) = line.split_once(':').expect("a header");
             (name.to_ascii_lowercase(), value.trim().to_owned())
         };
-        let mut response = Response {
+        Response {
             status: status.and_then(|it| it.parse().ok()).expect("a status"),
             headers: lines.map(header).collect(),
             body: String::new(),
-        };
-        if let Some(length) = response.header("content-length") {
-            let length = length.parse().expect("a length");
-            response.body = String::from_utf8(self.take(length).await).expect("text");
         }
-        response
     }
 
     /// The relay ends the connection, and nothing more comes before.

@@ -219,9 +219,26 @@ fn urls_and_origins() {
 }
 
 #[test]
-fn keys_that_are_not_supported() {
-    let told = refused("transport: websocket, bind: x:1, tls: off, demo: true");
-    assert_eq!(told, "`demo` is not supported yet; remove it");
+fn the_demo_is_a_page_of_websocket_listeners() {
+    let demo = |text: &str| {
+        listener(&format!(
+            "{{ transport: websocket, bind: x:1, tls: off{text} }}"
+        ))
+        .demo
+    };
+    assert!(!demo(""));
+    assert!(!demo(", demo: false"));
+    assert!(demo(", demo: true"));
+    let webtransport = "transport: webtransport, bind: x:1, tls: { self_signed: x }";
+    assert!(!listener(&format!("{{ {webtransport}, demo: false }}")).demo);
+    assert_eq!(
+        refused(&format!("{webtransport}, demo: true")),
+        "a browser opens no page over webtransport; write `demo: true` at a websocket listener"
+    );
+    assert_eq!(
+        refused("transport: websocket, bind: x:1, tls: off, demo: yes"),
+        "`demo` wants true or false; here is \"yes\""
+    );
 }
 
 fn proxies(text: &str) -> Option<Proxies> {

@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { delimiter, join } from 'node:path';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { type Browser as Chromium, chromium, type Page } from 'playwright-core';
+import { type Browser as Chromium, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 
 const DIST = fileURLToPath(new URL('../../dist/', import.meta.url));
 
@@ -61,6 +61,8 @@ export class Browser {
                 '--no-sandbox',
                 // Candidates with the names of mDNS need a network that has it.
                 '--disable-features=WebRtcHideLocalIpsWithMdns',
+                // A page that is not secure needs a name that is none of this machine's.
+                '--host-resolver-rules=MAP relay.example 127.0.0.1',
             ],
         });
         return new Browser(launched, server);
@@ -68,12 +70,18 @@ export class Browser {
 
     /** A page of its own, with nothing of another one's. */
     async page(hash = ''): Promise<Page> {
-        const context = await this.chromium.newContext();
+        const page = await this.visit(`http://127.0.0.1:${(this.server.address() as AddressInfo).port}/#${hash}`);
+        await page.waitForFunction(() => 'webrtc' in globalThis);
+        return page;
+    }
+
+    /** Somebody else's page, with nothing of another one's. */
+    async visit(url: string, options: BrowserContextOptions = {}): Promise<Page> {
+        const context = await this.chromium.newContext(options);
         const page = await context.newPage();
         this.#pages.push(page);
         page.on('pageerror', (error) => console.error('in the page:', error));
-        await page.goto(`http://127.0.0.1:${(this.server.address() as AddressInfo).port}/#${hash}`);
-        await page.waitForFunction(() => 'webrtc' in globalThis);
+        await page.goto(url);
         return page;
     }
 

@@ -27,6 +27,8 @@ export interface Settings {
     /** Where discovery sends peers instead: a proxy, say. */
     publicWebSocket?: string;
     publicWebTransport?: string;
+    /** Is the demo at `/` of the WebSocket listener? */
+    demo?: boolean;
     /** Written behind the listeners. */
     more?: string;
 }
@@ -44,7 +46,13 @@ export class Relay {
         private readonly lines: string[],
     ) {}
 
-    static async start({ websocket = 0, webtransport = 0, more = OPEN, ...urls }: Settings = {}): Promise<Relay> {
+    static async start({
+        websocket = 0,
+        webtransport = 0,
+        more = OPEN,
+        demo = false,
+        ...urls
+    }: Settings = {}): Promise<Relay> {
         const publicUrl = (url?: string) => (url ? `, public_url: ${url}` : '');
         if (!existsSync(PROGRAM)) {
             throw new Error(`${PROGRAM} is missing: \`cargo build\` makes it`);
@@ -54,7 +62,7 @@ export class Relay {
         writeFileSync(
             file,
             `listeners:
-  - { transport: websocket, bind: 127.0.0.1:${websocket}, tls: off${publicUrl(urls.publicWebSocket)} }
+  - { transport: websocket, bind: 127.0.0.1:${websocket}, tls: off, demo: ${demo}${publicUrl(urls.publicWebSocket)} }
   - { transport: webtransport, bind: 127.0.0.1:${webtransport}, tls: { self_signed: [localhost, 127.0.0.1] }${publicUrl(urls.publicWebTransport)} }
 admin: { bind: 127.0.0.1:0 }
 ${more}
