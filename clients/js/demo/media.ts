@@ -132,6 +132,8 @@ export class Media {
             video.setAttribute('aria-label', `Video of ${name}`);
             this.#tiles.set(other, tile);
             byId('tiles').append(tile);
+            // By itself it would begin once it is scrolled to, and be black until then. It ends early where the tile goes.
+            video.play().catch(() => {});
         }
         byId('no-video').hidden = this.#tiles.size > 0;
     }

@@ -3101,6 +3101,8 @@ SOFTWARE.
         video.setAttribute("aria-label", `Video of ${name}`);
         this.#tiles.set(other, tile);
         byId("tiles").append(tile);
+        video.play().catch(() => {
+        });
       }
       byId("no-video").hidden = this.#tiles.size > 0;
     }
