@@ -21,12 +21,16 @@ export function showChat(room: Room): void {
 
     const add = (words: string, note: string, own: boolean): HTMLElement => {
         empty.remove();
+        // Whoever reads further up is left there.
+        const follows = lines.scrollHeight - lines.scrollTop - lines.clientHeight < 8;
         const line = make('li', { className: own ? 'own' : '' }, words, make('small', { textContent: note }));
         lines.append(line);
         while (lines.childElementCount > KEPT) {
             lines.firstElementChild?.remove();
         }
-        lines.scrollTop = lines.scrollHeight;
+        if (own || follows) {
+            lines.scrollTop = lines.scrollHeight;
+        }
         return line;
     };
     const note = (line: HTMLElement, words: string) => {
@@ -44,8 +48,10 @@ export function showChat(room: Room): void {
         }
         text.value = '';
         if (chosen('path') === 'direct') {
-            room.others.forEach((other) => other.tell({ type: 'TEXT', text: words }));
-            add(words, 'you, direct', true);
+            const reached = [...room.others.values()].filter(({ channel }) => channel);
+            reached.forEach((other) => other.tell({ type: 'TEXT', text: words }));
+            const all = reached.length === room.others.size;
+            add(words, all ? 'you, direct' : `you, direct to ${reached.length} of ${room.others.size}`, true);
             return;
         }
         const line = add(words, 'you, on the way to the relay', true);
@@ -70,13 +76,13 @@ export function showChat(room: Room): void {
             add(message.text, `${nameOf(room, from)}, through the relay`, false);
             (room.peer as Server).broadcast('CHAT', { text: message.text, by: from.id });
         } else if (message.by !== room.peer.id) {
-            const name = message.by === undefined ? nameOf(room, from) : `Client ${short(String(message.by))}`;
+            const name = message.by === undefined ? nameOf(room, from) : `Client ${short(message.by)}`;
             add(message.text, `${name}, through the relay`, false);
         }
     });
     room.events.on('heardDirectly', ({ from, message }) => {
         if (message.type === 'TEXT') {
-            add(String(message.text), `${nameOf(room, from)}, direct`, false);
+            add(message.text, `${nameOf(room, from)}, direct`, false);
         }
     });
     const update = () => {

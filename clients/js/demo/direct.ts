@@ -41,9 +41,10 @@ export function connectDirectly(room: Room, hooks: Hooks): void {
             };
             channel.onmessage = ({ data }) => room.takeDirectly(other, data);
         };
-        connection.addEventListener('datachannel', ({ channel }) => attach(channel));
         if (room.isServer) {
             attach(connection.createDataChannel('demo'));
+        } else {
+            connection.addEventListener('datachannel', ({ channel }) => attach(channel), { once: true });
         }
         hooks.connection(other, connection);
     });

@@ -21,13 +21,15 @@ class Path {
         return this.#n;
     }
 
-    /** It has come back. */
-    end(n: number, now: number): void {
+    /** It has come back. `false`: it is none of ours. */
+    end(n: number, now: number): boolean {
         const began = this.#under.get(n);
-        if (began !== undefined) {
-            this.#under.delete(n);
-            this.samples.push({ at: now, time: now - began });
+        if (began === undefined) {
+            return false;
         }
+        this.#under.delete(n);
+        this.samples.push({ at: now, time: now - began });
+        return true;
     }
 
     forget(now: number): void {
@@ -85,16 +87,14 @@ export function showLatency(room: Room): () => Other | undefined {
     room.events.on('heard', ({ from, type, message }) => {
         if (type === 'DEMO_PING') {
             room.send(from, 'DEMO_PONG', { n: message.n });
-        } else if (type === 'DEMO_PONG' && from === target()) {
-            paths.relay.end(message.n, performance.now());
+        } else if (type === 'DEMO_PONG' && from === target() && paths.relay.end(message.n, performance.now())) {
             show();
         }
     });
     room.events.on('heardDirectly', ({ from, message }) => {
         if (message.type === 'PING') {
             from.tell({ type: 'PONG', n: message.n });
-        } else if (message.type === 'PONG' && from === target()) {
-            paths.direct.end(message.n, performance.now());
+        } else if (message.type === 'PONG' && from === target() && paths.direct.end(message.n, performance.now())) {
             show();
         }
     });

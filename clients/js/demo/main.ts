@@ -18,8 +18,13 @@ import { endInWords, milliseconds, outOfReach, transportName } from './words.js'
 
 /** So many tries in vain are no chance any more. */
 const PATIENT = 3;
+/** How long WebSocket waits for WebTransport, in milliseconds: a page to show both is not in a hurry. */
+const HEAD_START = 2_000;
+/** Refusals that another try does not mend. */
+const FOR_GOOD = ['UNKNOWN_TYPE', 'FORBIDDEN_TYPE', 'SCHEMA_VIOLATION'];
 
-const serverId = decodeURIComponent(location.hash.slice(1));
+const serverId = fragment();
+const relay = { url: location.origin, headStart: HEAD_START };
 const form = byId<HTMLFormElement>('start');
 const passphrase = byId<HTMLInputElement>('passphrase');
 const become = byId<HTMLButtonElement>('become');
@@ -34,13 +39,13 @@ form.onsubmit = (event) => {
     become.disabled = true;
     const lines = new Lines();
     const login = needsPassphrase ? { passphrase: passphrase.value } : {};
-    follow(() => connectServer<any>({ url: location.origin, ...login, ...lines.options() }), lines);
+    follow(() => connectServer<any>({ ...relay, ...login, ...lines.options() }), lines);
 };
 if (serverId) {
     document.title = 'A client – Intercessor';
     form.hidden = true;
     const lines = new Lines();
-    follow(() => connectClient<any>({ url: location.origin, serverId, ...lines.options() }), lines);
+    follow(() => connectClient<any>({ ...relay, serverId, ...lines.options() }), lines);
 }
 
 /** Connects a peer, and shows how it fares. */
@@ -67,7 +72,7 @@ function follow(connect: () => Server<any> | Client<any>, lines: Lines): void {
         state('open', `Resumed over ${transportName(transport)}`);
         tell(byId('problem'), '');
     });
-    peer.on('reconnecting', (event) => reconnecting(event, began, lines.areCut));
+    peer.on('reconnecting', (event) => reconnecting(event, began, lines));
     peer.on('close', (closed) => ended(endInWords(closed), began));
 }
 
@@ -75,6 +80,8 @@ function follow(connect: () => Server<any> | Client<any>, lines: Lines): void {
 function begin(peer: Server<any> | Client<any>, lines: Lines, opened: Opened): void {
     const room = new Room(peer);
     form.hidden = true;
+    // The button that had the focus is gone.
+    byId('h-hero').focus();
     document.body.classList.add('connected');
     byId('me').hidden = false;
     byId('cards').hidden = false;
@@ -82,11 +89,14 @@ function begin(peer: Server<any> | Client<any>, lines: Lines, opened: Opened): v
     // With the invitation there is an odd number of cards.
     byId('direct').classList.toggle('wide', room.isServer);
     const notice = byId('notice');
-    room.events.on('began', ({ id }) => {
+    peer.on('resumed', () => tell(notice, ''));
+    room.events.on('began', ({ id, previousId }) => {
+        const anew = 'The session could not be resumed, so you have another id now.';
+        tell(notice, previousId === undefined ? '' : room.isServer ? `${anew} Hand the new link out.` : anew);
         byId('h-hero').textContent = room.isServer ? 'You are the server.' : 'You are a client.';
         byId('me').textContent = room.isServer
             ? `Your id is ${id}. It is the right to join you: hand the link out.`
-            : `Your id is ${id}. What you send goes to your server, and to nobody else.`;
+            : `Your id is ${id}. The relay gives what you send to your server alone, which passes the chat on to all.`;
         if (room.isServer) {
             document.title = 'The server – Intercessor';
         }
@@ -110,22 +120,23 @@ function begin(peer: Server<any> | Client<any>, lines: Lines, opened: Opened): v
         },
     });
     peer.on('error', ({ code, type, message }) => {
-        // Whoever has just left is no fault.
-        if (type?.startsWith('DEMO_') && code !== 'UNKNOWN_PEER') {
+        // Others pass: who has just left, or is slow.
+        if (type?.startsWith('DEMO_') && FOR_GOOD.includes(code)) {
             tell(notice, `This relay refuses ${type}, which parts of this page need: ${message}`);
         }
     });
     room.begin(opened);
 }
 
-function reconnecting({ attempt, delay, code, reason }: Reconnecting, began: boolean, cutOnPurpose: boolean): void {
+function reconnecting({ attempt, delay, code, reason }: Reconnecting, began: boolean, lines: Lines): void {
     const why = code === 1006 || !reason ? '' : `: ${reason} (${code})`;
     state(
         'reconnecting',
         `${began ? 'Reconnecting' : 'Connecting'}, attempt ${attempt} in ${milliseconds(delay)}${why}`,
     );
-    if (attempt >= PATIENT && code === 1006 && !cutOnPurpose) {
-        tell(byId('problem'), outOfReach(location.origin));
+    if (attempt >= PATIENT && code === 1006 && !lines.areCut) {
+        const only = lines.choice === 'auto' ? undefined : lines.choice;
+        tell(byId('problem'), outOfReach(location.origin, only));
     }
 }
 
@@ -136,6 +147,7 @@ function ended(words: string, began: boolean): void {
     become.disabled = false;
     const here = !began && !serverId;
     byId('again').hidden = here;
+    byId('invite').hidden = true;
     if (here) {
         passphrase.select();
         passphrase.focus();
@@ -145,4 +157,14 @@ function ended(words: string, began: boolean): void {
 function state(name: string, text: string): void {
     byId('state').dataset.state = name;
     byId('state-text').textContent = text;
+}
+
+/** The server's id, where there is one: as it was handed out, or as a chat program has mangled it. */
+function fragment(): string {
+    const raw = location.hash.slice(1);
+    try {
+        return decodeURIComponent(raw);
+    } catch {
+        return raw;
+    }
 }

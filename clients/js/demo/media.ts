@@ -22,6 +22,10 @@ export class Media {
     readonly #connections = new Map<Other, { connection: RTCPeerConnection; sender?: RTCRtpSender | undefined }>();
     readonly #tiles = new Map<Other | undefined, HTMLElement>();
     readonly #buttons: Record<Kind, HTMLButtonElement>;
+    /** What tells the others that our tracks belong together: whatever is shown, it is one video of ours to them. */
+    readonly #outgoing = new MediaStream();
+    /** Counts what was chosen: a camera that is allowed only afterwards comes too late. */
+    #turn = 0;
     #kind: Kind | undefined;
     #stream: MediaStream | undefined;
     #stop = () => {};
@@ -39,6 +43,10 @@ export class Media {
             this.#buttons.camera.disabled = true;
             this.#hint(NOT_SECURE);
         }
+        room.peer.on('close', () => {
+            this.#turn += 1;
+            this.#end();
+        });
         room.events.on('gone', (other) => {
             this.#connections.delete(other);
             this.#show(other, undefined);
@@ -59,13 +67,20 @@ export class Media {
     }
 
     async #choose(kind: Kind | undefined): Promise<void> {
+        this.#turn += 1;
+        const turn = this.#turn;
         this.#end();
         if (navigator.mediaDevices) {
             this.#hint('');
         }
         if (kind === 'camera') {
             try {
-                this.#stream = await navigator.mediaDevices.getUserMedia({ video: { width: 640, height: 480 } });
+                const stream = await navigator.mediaDevices.getUserMedia({ video: { width: 640, height: 480 } });
+                if (turn !== this.#turn) {
+                    stream.getTracks().forEach((track) => track.stop());
+                    return;
+                }
+                this.#stream = stream;
             } catch (error) {
                 const { name, message } = error as Error;
                 this.#hint(REFUSALS[name] ?? message);
@@ -93,11 +108,10 @@ export class Media {
         this.#stream?.getTracks().forEach((track) => track.stop());
         this.#stream = undefined;
         this.#kind = undefined;
-        for (const entry of this.#connections.values()) {
-            if (entry.sender && entry.connection.signalingState !== 'closed') {
-                entry.connection.removeTrack(entry.sender);
+        for (const { connection, sender } of this.#connections.values()) {
+            if (sender) {
+                send(connection, sender, null);
             }
-            entry.sender = undefined;
         }
         this.#press();
         this.#show(undefined, undefined);
@@ -105,8 +119,13 @@ export class Media {
 
     #give(entry: { connection: RTCPeerConnection; sender?: RTCRtpSender | undefined }): void {
         const [track] = this.#stream?.getVideoTracks() ?? [];
-        if (track && this.#stream && entry.connection.signalingState !== 'closed') {
-            entry.sender = entry.connection.addTrack(track, this.#stream);
+        if (!track || entry.connection.signalingState === 'closed') {
+            return;
+        }
+        if (entry.sender) {
+            send(entry.connection, entry.sender, track);
+        } else {
+            entry.sender = entry.connection.addTrack(track, this.#outgoing);
         }
     }
 
@@ -136,5 +155,14 @@ export class Media {
             video.play().catch(() => {});
         }
         byId('no-video').hidden = this.#tiles.size > 0;
+    }
+}
+
+/** Sends another track, or none. A sender once removed is not used again: with each video the description would grow by one. */
+function send(connection: RTCPeerConnection, sender: RTCRtpSender, track: MediaStreamTrack | null): void {
+    const transceiver = connection.getTransceivers().find((one) => one.sender === sender);
+    if (transceiver && connection.signalingState !== 'closed') {
+        transceiver.direction = track ? 'sendrecv' : 'recvonly';
+        sender.replaceTrack(track).catch(() => {});
     }
 }

@@ -35,7 +35,7 @@ export function isExample(type: string, message: any): boolean {
     switch (type) {
         case 'OFFER':
         case 'ANSWER':
-            return !/\r\ns=-\r\n/.test(String(message.sdp));
+            return typeof message.sdp !== 'string' || !/\r\ns=-\r\n/.test(message.sdp);
         case 'CANDIDATE':
             return typeof message.candidate !== 'string' || message.usernameFragment === EXAMPLE;
         case 'CHAT':
@@ -43,4 +43,39 @@ export function isExample(type: string, message: any): boolean {
         default:
             return false;
     }
+}
+
+/** The longest that somebody can write into the chat. */
+const LONGEST = 1000;
+const isWord = (word: unknown): word is string => typeof word === 'string' && word.length <= 64;
+const isText = (text: unknown): text is string => typeof text === 'string' && text.length <= LONGEST;
+const areNumbers = (...numbers: unknown[]) => numbers.every(Number.isSafeInteger);
+
+/**
+ * Is this what a page of ours says through the relay? Nothing else is shown, or answered: an answer to it could be larger than
+ * it was itself, and than the relay takes.
+ */
+export function isOurs(type: string, message: any): boolean {
+    switch (type) {
+        case 'CHAT':
+            return isText(message.text) && (message.by === undefined || isWord(message.by));
+        case 'DEMO_PING':
+        case 'DEMO_PONG':
+            return areNumbers(message.n);
+        case 'DEMO_COUNT':
+            return isWord(message.run) && areNumbers(message.n);
+        case 'DEMO_COUNTED':
+            return isWord(message.run) && areNumbers(message.last, message.arrived, message.missing, message.wrong);
+        case 'DEMO_ARRIVED':
+            return isWord(message.type);
+        default:
+            return false;
+    }
+}
+
+/** And this past it? */
+export function isOursDirectly(message: any): message is DirectMessage {
+    return message?.type === 'TEXT'
+        ? isText(message.text)
+        : (message?.type === 'PING' || message?.type === 'PONG') && areNumbers(message.n);
 }

@@ -21,15 +21,16 @@ export function showPicture(room: Room): void {
         const transports = [...new Set(others.map(({ transport }) => transportName(transport)).filter(Boolean))];
         const direct = others.filter(({ channel }) => channel).length;
         const transport = transportName(room.peer.transport);
-        way(own, room.connected ? 'lit' : 'lost', room.connected ? transport : 'reconnecting');
+        const offline = room.ended ? 'not connected' : 'reconnecting';
+        way(own, room.connected ? 'lit' : room.ended ? '' : 'lost', room.connected ? transport : offline);
         way(far, first && room.connected ? 'lit' : '', first ? transports.join(', ') || 'joining' : 'not connected');
         way('direct', direct > 0 ? 'lit' : '', direct > 0 ? 'direct: WebRTC' : 'no direct path yet');
         byId(`node-${far}`).classList.toggle('here', first !== undefined);
         const name = others.length > 1 ? `${others.length} clients` : first && short(first.id);
         byId(`name-${far}`).textContent = name ?? 'nobody yet';
         byId('picture-title').textContent =
-            `You are the ${own}, ${room.connected ? `connected over ${transport}` : 'reconnecting'}; ` +
-            `${others.length > 0 ? `the ${far} is here, over ${transports.join(', ')}` : `no ${far} is here`}; ` +
+            `You are the ${own}, ${room.connected ? `connected over ${transport}` : offline}; ` +
+            `${name === undefined ? `no ${far} is here` : `${name} here, ${transports.join(', ') || 'joining'}`}; ` +
             (direct > 0 ? 'the direct path is open' : 'there is no direct path');
     };
     for (const event of ['began', 'joined', 'gone', 'changed'] as const) {

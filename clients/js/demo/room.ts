@@ -3,7 +3,7 @@
 import { Emitter } from '../src/emitter.js';
 import type { Client, Server } from '../src/peer.js';
 import type { Opened, Transport } from '../src/types.js';
-import { type DirectMessage, isExample, type Messages } from './messages.js';
+import { type DirectMessage, isExample, isOurs, isOursDirectly, type Messages } from './messages.js';
 import { transportName } from './words.js';
 
 /** Another peer. */
@@ -46,6 +46,8 @@ export class Room {
     readonly others = new Map<string, Other>();
     /** Is there a connection? */
     connected = true;
+    /** Is it over? */
+    ended = false;
 
     constructor(readonly peer: Server<any> | Client<any>) {
         peer.on('open', (opened) => this.begin(opened));
@@ -56,7 +58,11 @@ export class Room {
         });
         peer.on('peerJoined', ({ id }) => this.#join(id));
         peer.on('peerGone', ({ id }) => this.#leave(id));
-        peer.on('close', () => [...this.others.keys()].forEach((id) => this.#leave(id)));
+        peer.on('close', () => {
+            this.ended = true;
+            [...this.others.keys()].forEach((id) => this.#leave(id));
+            this.#connection(false);
+        });
         peer.on('message', ({ from, type, message }) => {
             const other = this.others.get(from);
             if (!other) {
@@ -67,7 +73,7 @@ export class Room {
             } else if (type === 'DEMO_STATE') {
                 other.transport = transportName(message.transport) ? message.transport : undefined;
                 this.events.emit('changed', undefined);
-            } else {
+            } else if (isOurs(type, message)) {
                 this.events.emit('heard', { from: other, type, message } as Heard);
             }
         });
@@ -96,8 +102,8 @@ export class Room {
     /** Takes what has come past the relay. */
     takeDirectly(from: Other, text: unknown): void {
         try {
-            const message = JSON.parse(String(text)) as DirectMessage | null;
-            if (message) {
+            const message: unknown = JSON.parse(String(text));
+            if (isOursDirectly(message)) {
                 this.events.emit('heardDirectly', { from, message });
             }
         } catch {

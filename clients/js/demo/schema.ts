@@ -2,7 +2,7 @@
 
 import type { IntercessorError, Violation } from '../src/errors.js';
 import { byId, chosen, make } from './dom.js';
-import { EXAMPLE, type ExampleType } from './messages.js';
+import { EXAMPLE, type ExampleType, isExample } from './messages.js';
 import { locate } from './pointer.js';
 import type { Other, Room } from './room.js';
 
@@ -17,7 +17,12 @@ const EXAMPLES: Record<ExampleType, { broken: object; mended: object }> = {
         mended: { type: 'offer', sdp: SDP },
     },
     CANDIDATE: {
-        broken: { candidate: CANDIDATE.replace('candidate:', ''), sdpMid: 0, sdpMLineIndex: -1 },
+        broken: {
+            candidate: CANDIDATE.replace('candidate:', ''),
+            sdpMid: 0,
+            sdpMLineIndex: -1,
+            usernameFragment: EXAMPLE,
+        },
         mended: { candidate: CANDIDATE, sdpMid: '0', sdpMLineIndex: 0, usernameFragment: EXAMPLE },
     },
     CHAT: {
@@ -77,7 +82,7 @@ export function showSchema(room: Room, target: () => Other | undefined): () => b
         verdict.waiting(type);
         try {
             await room.peer.send(other.id, type, message);
-            verdict.passed(type, written);
+            verdict.passed(type, written, type === 'CHAT' && !isExample(type, message));
         } catch (error) {
             const { code, message: detail, errors = [] } = error as IntercessorError;
             verdict.refused(code, detail, written, errors);
@@ -95,7 +100,7 @@ export function showSchema(room: Room, target: () => Other | undefined): () => b
     room.events.on('example', ({ from, type }) => room.send(from, 'DEMO_ARRIVED', { type }));
     room.events.on('heard', ({ type, message }) => {
         if (type === 'DEMO_ARRIVED') {
-            verdict.arrived(String(message.type));
+            verdict.arrived(message.type);
         }
     });
     return () => underWay > 0;
@@ -134,9 +139,10 @@ class Verdict {
         );
     }
 
-    passed(type: string, written: string): void {
+    /** The relay took it in; `said`: and the other side shows it in its chat. */
+    passed(type: string, written: string, said: boolean): void {
         const note = make('p', { className: 'muted' });
-        note.dataset.note = type;
+        note.dataset.note = said ? 'said' : type;
         this.#show(
             'good',
             make('p', { className: 'code', textContent: 'Let pass' }),
@@ -160,7 +166,7 @@ class Verdict {
             note.textContent = 'The other side has it.';
         } else if (note) {
             note.textContent =
-                note.dataset.note === 'CHAT'
+                note.dataset.note === 'said'
                     ? 'It is in the chat of the other side.'
                     : 'The other side has not said yet that it has it.';
         }

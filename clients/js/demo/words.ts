@@ -25,8 +25,6 @@ export function milliseconds(time: number): string {
 /** What the end of a peer means, and what to do. */
 export function endInWords({ code, reason }: Closed): string {
     const known: Record<number, string> = {
-        1000: 'You have left.',
-        1001: 'The relay has shut down.',
         1002: 'The relay and this page do not understand each other.',
         1009: 'A message was larger than the relay takes (limits.message_bytes).',
         4400: 'The relay does not take invalid envelopes (limits.on_invalid: disconnect).',
@@ -36,13 +34,15 @@ export function endInWords({ code, reason }: Closed): string {
         4409: 'Another login with the same fixed id has taken this place.',
         4410: 'The server has left, and its room with it. Ask for a new link.',
         4422: 'The relay does not keep who breaks a schema (on_violation: disconnect).',
-        4429: 'Too many logins have failed from here. Wait a minute, and try again.',
     };
     return `${known[code] ?? (reason || 'The session is over.')} (${code})`;
 }
 
-/** Why the relay is not there, where nobody says so. */
-export function outOfReach(origin: string): string {
+/** Why the relay is not there, where nobody says so; with the transport that is to be used, where one is chosen. */
+export function outOfReach(origin: string, only: Transport | undefined): string {
+    if (only) {
+        return `The relay cannot be reached over ${NAMES[only]}. Choose Automatic to come back over what works.`;
+    }
     return `The relay cannot be reached. Does it run? Where its configuration has \`origins\`, they must list ${origin}.`;
 }
 

@@ -1564,8 +1564,6 @@ SOFTWARE.
   }
   function endInWords({ code, reason }) {
     const known = {
-      1e3: "You have left.",
-      1001: "The relay has shut down.",
       1002: "The relay and this page do not understand each other.",
       1009: "A message was larger than the relay takes (limits.message_bytes).",
       4400: "The relay does not take invalid envelopes (limits.on_invalid: disconnect).",
@@ -1574,12 +1572,14 @@ SOFTWARE.
       4404: "There is no such server. Its tab may be closed: ask for a new link.",
       4409: "Another login with the same fixed id has taken this place.",
       4410: "The server has left, and its room with it. Ask for a new link.",
-      4422: "The relay does not keep who breaks a schema (on_violation: disconnect).",
-      4429: "Too many logins have failed from here. Wait a minute, and try again."
+      4422: "The relay does not keep who breaks a schema (on_violation: disconnect)."
     };
     return `${known[code] ?? (reason || "The session is over.")} (${code})`;
   }
-  function outOfReach(origin2) {
+  function outOfReach(origin2, only) {
+    if (only) {
+      return `The relay cannot be reached over ${NAMES[only]}. Choose Automatic to come back over what works.`;
+    }
     return `The relay cannot be reached. Does it run? Where its configuration has \`origins\`, they must list ${origin2}.`;
   }
   function isLoopback(host) {
@@ -1638,17 +1638,20 @@ SOFTWARE.
     const lines2 = byId("lines");
     const text = byId("text");
     const direct = document.querySelector('input[name="path"][value="direct"]');
-    const relay = document.querySelector('input[name="path"][value="relay"]');
+    const relay2 = document.querySelector('input[name="path"][value="relay"]');
     const empty = make("li", { className: "empty", textContent: "Nothing said yet." });
     lines2.append(empty);
     const add = (words, note2, own) => {
       empty.remove();
+      const follows = lines2.scrollHeight - lines2.scrollTop - lines2.clientHeight < 8;
       const line = make("li", { className: own ? "own" : "" }, words, make("small", { textContent: note2 }));
       lines2.append(line);
       while (lines2.childElementCount > KEPT) {
         lines2.firstElementChild?.remove();
       }
-      lines2.scrollTop = lines2.scrollHeight;
+      if (own || follows) {
+        lines2.scrollTop = lines2.scrollHeight;
+      }
       return line;
     };
     const note = (line, words) => {
@@ -1665,8 +1668,10 @@ SOFTWARE.
       }
       text.value = "";
       if (chosen("path") === "direct") {
-        room.others.forEach((other) => other.tell({ type: "TEXT", text: words }));
-        add(words, "you, direct", true);
+        const reached = [...room.others.values()].filter(({ channel }) => channel);
+        reached.forEach((other) => other.tell({ type: "TEXT", text: words }));
+        const all = reached.length === room.others.size;
+        add(words, all ? "you, direct" : `you, direct to ${reached.length} of ${room.others.size}`, true);
         return;
       }
       const line = add(words, "you, on the way to the relay", true);
@@ -1688,20 +1693,20 @@ SOFTWARE.
         add(message.text, `${nameOf(room, from)}, through the relay`, false);
         room.peer.broadcast("CHAT", { text: message.text, by: from.id });
       } else if (message.by !== room.peer.id) {
-        const name = message.by === void 0 ? nameOf(room, from) : `Client ${short(String(message.by))}`;
+        const name = message.by === void 0 ? nameOf(room, from) : `Client ${short(message.by)}`;
         add(message.text, `${name}, through the relay`, false);
       }
     });
     room.events.on("heardDirectly", ({ from, message }) => {
       if (message.type === "TEXT") {
-        add(String(message.text), `${nameOf(room, from)}, direct`, false);
+        add(message.text, `${nameOf(room, from)}, direct`, false);
       }
     });
     const update = () => {
       const open = [...room.others.values()].some(({ channel }) => channel);
-      if (direct && relay && direct.disabled === open) {
+      if (direct && relay2 && direct.disabled === open) {
         direct.disabled = !open;
-        relay.checked ||= !open;
+        relay2.checked ||= !open;
       }
     };
     room.events.on("changed", update);
@@ -1906,11 +1911,11 @@ SOFTWARE.
     let ignored = false;
     let offering = false;
     let answering = false;
-    const send = (type, message) => void peer.send(remoteId, type, message);
+    const send2 = (type, message) => void peer.send(remoteId, type, message);
     const describe = () => {
       const description = connection.localDescription;
       if (description) {
-        send(description.type === "offer" ? offer : answer, { type: description.type, sdp: description.sdp });
+        send2(description.type === "offer" ? offer : answer, { type: description.type, sdp: description.sdp });
       }
     };
     const unlessClosed = (work) => work.catch((error) => signal.aborted || onError(error));
@@ -1921,7 +1926,7 @@ SOFTWARE.
       });
     });
     connection.addEventListener("icecandidate", (event) => {
-      send(candidate, event.candidate?.toJSON() ?? { candidate: "" });
+      send2(candidate, event.candidate?.toJSON() ?? { candidate: "" });
     });
     connection.addEventListener("connectionstatechange", () => {
       if (connection.connectionState === "failed") {
@@ -1990,7 +1995,7 @@ SOFTWARE.
     switch (type) {
       case "OFFER":
       case "ANSWER":
-        return !/\r\ns=-\r\n/.test(String(message.sdp));
+        return typeof message.sdp !== "string" || !/\r\ns=-\r\n/.test(message.sdp);
       case "CANDIDATE":
         return typeof message.candidate !== "string" || message.usernameFragment === EXAMPLE;
       case "CHAT":
@@ -1998,6 +2003,30 @@ SOFTWARE.
       default:
         return false;
     }
+  }
+  var LONGEST2 = 1e3;
+  var isWord = (word) => typeof word === "string" && word.length <= 64;
+  var isText = (text) => typeof text === "string" && text.length <= LONGEST2;
+  var areNumbers = (...numbers) => numbers.every(Number.isSafeInteger);
+  function isOurs(type, message) {
+    switch (type) {
+      case "CHAT":
+        return isText(message.text) && (message.by === void 0 || isWord(message.by));
+      case "DEMO_PING":
+      case "DEMO_PONG":
+        return areNumbers(message.n);
+      case "DEMO_COUNT":
+        return isWord(message.run) && areNumbers(message.n);
+      case "DEMO_COUNTED":
+        return isWord(message.run) && areNumbers(message.last, message.arrived, message.missing, message.wrong);
+      case "DEMO_ARRIVED":
+        return isWord(message.type);
+      default:
+        return false;
+    }
+  }
+  function isOursDirectly(message) {
+    return message?.type === "TEXT" ? isText(message.text) : (message?.type === "PING" || message?.type === "PONG") && areNumbers(message.n);
   }
 
   // demo/direct.ts
@@ -2027,9 +2056,10 @@ SOFTWARE.
         };
         channel.onmessage = ({ data }) => room.takeDirectly(other, data);
       };
-      connection.addEventListener("datachannel", ({ channel }) => attach(channel));
       if (room.isServer) {
         attach(connection.createDataChannel("demo"));
+      } else {
+        connection.addEventListener("datachannel", ({ channel }) => attach(channel), { once: true });
       }
       hooks.connection(other, connection);
     });
@@ -2820,13 +2850,15 @@ SOFTWARE.
       this.#under.set(this.#n, now);
       return this.#n;
     }
-    /** It has come back. */
+    /** It has come back. `false`: it is none of ours. */
     end(n, now) {
       const began = this.#under.get(n);
-      if (began !== void 0) {
-        this.#under.delete(n);
-        this.samples.push({ at: now, time: now - began });
+      if (began === void 0) {
+        return false;
       }
+      this.#under.delete(n);
+      this.samples.push({ at: now, time: now - began });
+      return true;
     }
     forget(now) {
       this.samples = this.samples.filter(({ at }) => now - at < MINUTE);
@@ -2879,16 +2911,14 @@ SOFTWARE.
     room.events.on("heard", ({ from, type, message }) => {
       if (type === "DEMO_PING") {
         room.send(from, "DEMO_PONG", { n: message.n });
-      } else if (type === "DEMO_PONG" && from === target()) {
-        paths.relay.end(message.n, performance.now());
+      } else if (type === "DEMO_PONG" && from === target() && paths.relay.end(message.n, performance.now())) {
         show();
       }
     });
     room.events.on("heardDirectly", ({ from, message }) => {
       if (message.type === "PING") {
         from.tell({ type: "PONG", n: message.n });
-      } else if (message.type === "PONG" && from === target()) {
-        paths.direct.end(message.n, performance.now());
+      } else if (message.type === "PONG" && from === target() && paths.direct.end(message.n, performance.now())) {
         show();
       }
     });
@@ -2997,6 +3027,10 @@ SOFTWARE.
     #connections = /* @__PURE__ */ new Map();
     #tiles = /* @__PURE__ */ new Map();
     #buttons;
+    /** What tells the others that our tracks belong together: whatever is shown, it is one video of ours to them. */
+    #outgoing = new MediaStream();
+    /** Counts what was chosen: a camera that is allowed only afterwards comes too late. */
+    #turn = 0;
     #kind;
     #stream;
     #stop = () => {
@@ -3014,6 +3048,10 @@ SOFTWARE.
         this.#buttons.camera.disabled = true;
         this.#hint(NOT_SECURE);
       }
+      room.peer.on("close", () => {
+        this.#turn += 1;
+        this.#end();
+      });
       room.events.on("gone", (other) => {
         this.#connections.delete(other);
         this.#show(other, void 0);
@@ -3032,13 +3070,20 @@ SOFTWARE.
       });
     }
     async #choose(kind) {
+      this.#turn += 1;
+      const turn = this.#turn;
       this.#end();
       if (navigator.mediaDevices) {
         this.#hint("");
       }
       if (kind === "camera") {
         try {
-          this.#stream = await navigator.mediaDevices.getUserMedia({ video: { width: 640, height: 480 } });
+          const stream = await navigator.mediaDevices.getUserMedia({ video: { width: 640, height: 480 } });
+          if (turn !== this.#turn) {
+            stream.getTracks().forEach((track) => track.stop());
+            return;
+          }
+          this.#stream = stream;
         } catch (error) {
           const { name, message } = error;
           this.#hint(REFUSALS[name] ?? message);
@@ -3066,19 +3111,23 @@ SOFTWARE.
       this.#stream?.getTracks().forEach((track) => track.stop());
       this.#stream = void 0;
       this.#kind = void 0;
-      for (const entry of this.#connections.values()) {
-        if (entry.sender && entry.connection.signalingState !== "closed") {
-          entry.connection.removeTrack(entry.sender);
+      for (const { connection, sender } of this.#connections.values()) {
+        if (sender) {
+          send(connection, sender, null);
         }
-        entry.sender = void 0;
       }
       this.#press();
       this.#show(void 0, void 0);
     }
     #give(entry) {
       const [track] = this.#stream?.getVideoTracks() ?? [];
-      if (track && this.#stream && entry.connection.signalingState !== "closed") {
-        entry.sender = entry.connection.addTrack(track, this.#stream);
+      if (!track || entry.connection.signalingState === "closed") {
+        return;
+      }
+      if (entry.sender) {
+        send(entry.connection, entry.sender, track);
+      } else {
+        entry.sender = entry.connection.addTrack(track, this.#outgoing);
       }
     }
     #press() {
@@ -3107,6 +3156,14 @@ SOFTWARE.
       byId("no-video").hidden = this.#tiles.size > 0;
     }
   };
+  function send(connection, sender, track) {
+    const transceiver = connection.getTransceivers().find((one) => one.sender === sender);
+    if (transceiver && connection.signalingState !== "closed") {
+      transceiver.direction = track ? "sendrecv" : "recvonly";
+      sender.replaceTrack(track).catch(() => {
+      });
+    }
+  }
 
   // demo/picture.ts
   var BUSY = 900;
@@ -3122,13 +3179,14 @@ SOFTWARE.
       const transports = [...new Set(others.map(({ transport: transport2 }) => transportName(transport2)).filter(Boolean))];
       const direct = others.filter(({ channel }) => channel).length;
       const transport = transportName(room.peer.transport);
-      way(own, room.connected ? "lit" : "lost", room.connected ? transport : "reconnecting");
+      const offline = room.ended ? "not connected" : "reconnecting";
+      way(own, room.connected ? "lit" : room.ended ? "" : "lost", room.connected ? transport : offline);
       way(far, first && room.connected ? "lit" : "", first ? transports.join(", ") || "joining" : "not connected");
       way("direct", direct > 0 ? "lit" : "", direct > 0 ? "direct: WebRTC" : "no direct path yet");
       byId(`node-${far}`).classList.toggle("here", first !== void 0);
       const name = others.length > 1 ? `${others.length} clients` : first && short(first.id);
       byId(`name-${far}`).textContent = name ?? "nobody yet";
-      byId("picture-title").textContent = `You are the ${own}, ${room.connected ? `connected over ${transport}` : "reconnecting"}; ${others.length > 0 ? `the ${far} is here, over ${transports.join(", ")}` : `no ${far} is here`}; ` + (direct > 0 ? "the direct path is open" : "there is no direct path");
+      byId("picture-title").textContent = `You are the ${own}, ${room.connected ? `connected over ${transport}` : offline}; ${name === void 0 ? `no ${far} is here` : `${name} here, ${transports.join(", ") || "joining"}`}; ` + (direct > 0 ? "the direct path is open" : "there is no direct path");
     };
     for (const event of ["began", "joined", "gone", "changed"]) {
       room.events.on(event, show);
@@ -3187,7 +3245,11 @@ SOFTWARE.
       });
       peer.on("peerJoined", ({ id }) => this.#join(id));
       peer.on("peerGone", ({ id }) => this.#leave(id));
-      peer.on("close", () => [...this.others.keys()].forEach((id) => this.#leave(id)));
+      peer.on("close", () => {
+        this.ended = true;
+        [...this.others.keys()].forEach((id) => this.#leave(id));
+        this.#connection(false);
+      });
       peer.on("message", ({ from, type, message }) => {
         const other = this.others.get(from);
         if (!other) {
@@ -3198,7 +3260,7 @@ SOFTWARE.
         } else if (type === "DEMO_STATE") {
           other.transport = transportName(message.transport) ? message.transport : void 0;
           this.events.emit("changed", void 0);
-        } else {
+        } else if (isOurs(type, message)) {
           this.events.emit("heard", { from: other, type, message });
         }
       });
@@ -3208,6 +3270,8 @@ SOFTWARE.
     others = /* @__PURE__ */ new Map();
     /** Is there a connection? */
     connected = true;
+    /** Is it over? */
+    ended = false;
     /** Are we the server? */
     get isServer() {
       return !("serverId" in this.peer);
@@ -3229,7 +3293,7 @@ SOFTWARE.
     takeDirectly(from, text) {
       try {
         const message = JSON.parse(String(text));
-        if (message) {
+        if (isOursDirectly(message)) {
           this.events.emit("heardDirectly", { from, message });
         }
       } catch {
@@ -3323,7 +3387,12 @@ SOFTWARE.
       mended: { type: "offer", sdp: SDP }
     },
     CANDIDATE: {
-      broken: { candidate: CANDIDATE.replace("candidate:", ""), sdpMid: 0, sdpMLineIndex: -1 },
+      broken: {
+        candidate: CANDIDATE.replace("candidate:", ""),
+        sdpMid: 0,
+        sdpMLineIndex: -1,
+        usernameFragment: EXAMPLE
+      },
       mended: { candidate: CANDIDATE, sdpMid: "0", sdpMLineIndex: 0, usernameFragment: EXAMPLE }
     },
     CHAT: {
@@ -3334,7 +3403,7 @@ SOFTWARE.
   function showSchema(room, target) {
     const form2 = byId("try");
     const text = byId("json");
-    const send = byId("send-json");
+    const send2 = byId("send-json");
     const mend = byId("mend");
     const spoil = byId("spoil");
     const verdict = new Verdict(byId("verdict"));
@@ -3379,7 +3448,7 @@ SOFTWARE.
       verdict.waiting(type);
       try {
         await room.peer.send(other.id, type, message);
-        verdict.passed(type, written);
+        verdict.passed(type, written, type === "CHAT" && !isExample(type, message));
       } catch (error) {
         const { code, message: detail, errors = [] } = error;
         verdict.refused(code, detail, written, errors);
@@ -3388,7 +3457,7 @@ SOFTWARE.
       }
     };
     const update = () => {
-      send.disabled = room.others.size === 0;
+      send2.disabled = room.others.size === 0;
       byId("try-hint").hidden = room.others.size > 0;
     };
     update();
@@ -3397,7 +3466,7 @@ SOFTWARE.
     room.events.on("example", ({ from, type }) => room.send(from, "DEMO_ARRIVED", { type }));
     room.events.on("heard", ({ type, message }) => {
       if (type === "DEMO_ARRIVED") {
-        verdict.arrived(String(message.type));
+        verdict.arrived(message.type);
       }
     });
     return () => underWay > 0;
@@ -3430,9 +3499,10 @@ SOFTWARE.
         marked(written, violations)
       );
     }
-    passed(type, written) {
+    /** The relay took it in; `said`: and the other side shows it in its chat. */
+    passed(type, written, said) {
       const note = make("p", { className: "muted" });
-      note.dataset.note = type;
+      note.dataset.note = said ? "said" : type;
       this.#show(
         "good",
         make("p", { className: "code", textContent: "Let pass" }),
@@ -3453,7 +3523,7 @@ SOFTWARE.
       if (note?.dataset.note === this.#arrived) {
         note.textContent = "The other side has it.";
       } else if (note) {
-        note.textContent = note.dataset.note === "CHAT" ? "It is in the chat of the other side." : "The other side has not said yet that it has it.";
+        note.textContent = note.dataset.note === "said" ? "It is in the chat of the other side." : "The other side has not said yet that it has it.";
       }
     }
     #show(kind, ...children) {
@@ -3484,7 +3554,10 @@ SOFTWARE.
 
   // demo/main.ts
   var PATIENT = 3;
-  var serverId = decodeURIComponent(location.hash.slice(1));
+  var HEAD_START = 2e3;
+  var FOR_GOOD = ["UNKNOWN_TYPE", "FORBIDDEN_TYPE", "SCHEMA_VIOLATION"];
+  var serverId = fragment();
+  var relay = { url: location.origin, headStart: HEAD_START };
   var form = byId("start");
   var passphrase = byId("passphrase");
   var become = byId("become");
@@ -3498,13 +3571,13 @@ SOFTWARE.
     become.disabled = true;
     const lines2 = new Lines();
     const login = needsPassphrase ? { passphrase: passphrase.value } : {};
-    follow(() => connectServer({ url: location.origin, ...login, ...lines2.options() }), lines2);
+    follow(() => connectServer({ ...relay, ...login, ...lines2.options() }), lines2);
   };
   if (serverId) {
     document.title = "A client – Intercessor";
     form.hidden = true;
     const lines2 = new Lines();
-    follow(() => connectClient({ url: location.origin, serverId, ...lines2.options() }), lines2);
+    follow(() => connectClient({ ...relay, serverId, ...lines2.options() }), lines2);
   }
   function follow(connect, lines2) {
     tell(byId("problem"), "");
@@ -3529,21 +3602,25 @@ SOFTWARE.
       state("open", `Resumed over ${transportName(transport)}`);
       tell(byId("problem"), "");
     });
-    peer.on("reconnecting", (event) => reconnecting(event, began, lines2.areCut));
+    peer.on("reconnecting", (event) => reconnecting(event, began, lines2));
     peer.on("close", (closed) => ended(endInWords(closed), began));
   }
   function begin(peer, lines2, opened) {
     const room = new Room(peer);
     form.hidden = true;
+    byId("h-hero").focus();
     document.body.classList.add("connected");
     byId("me").hidden = false;
     byId("cards").hidden = false;
     byId("invite").hidden = !room.isServer;
     byId("direct").classList.toggle("wide", room.isServer);
     const notice = byId("notice");
-    room.events.on("began", ({ id }) => {
+    peer.on("resumed", () => tell(notice, ""));
+    room.events.on("began", ({ id, previousId }) => {
+      const anew = "The session could not be resumed, so you have another id now.";
+      tell(notice, previousId === void 0 ? "" : room.isServer ? `${anew} Hand the new link out.` : anew);
       byId("h-hero").textContent = room.isServer ? "You are the server." : "You are a client.";
-      byId("me").textContent = room.isServer ? `Your id is ${id}. It is the right to join you: hand the link out.` : `Your id is ${id}. What you send goes to your server, and to nobody else.`;
+      byId("me").textContent = room.isServer ? `Your id is ${id}. It is the right to join you: hand the link out.` : `Your id is ${id}. The relay gives what you send to your server alone, which passes the chat on to all.`;
       if (room.isServer) {
         document.title = "The server – Intercessor";
       }
@@ -3567,20 +3644,21 @@ SOFTWARE.
       }
     });
     peer.on("error", ({ code, type, message }) => {
-      if (type?.startsWith("DEMO_") && code !== "UNKNOWN_PEER") {
+      if (type?.startsWith("DEMO_") && FOR_GOOD.includes(code)) {
         tell(notice, `This relay refuses ${type}, which parts of this page need: ${message}`);
       }
     });
     room.begin(opened);
   }
-  function reconnecting({ attempt, delay, code, reason }, began, cutOnPurpose) {
+  function reconnecting({ attempt, delay, code, reason }, began, lines2) {
     const why = code === 1006 || !reason ? "" : `: ${reason} (${code})`;
     state(
       "reconnecting",
       `${began ? "Reconnecting" : "Connecting"}, attempt ${attempt} in ${milliseconds(delay)}${why}`
     );
-    if (attempt >= PATIENT && code === 1006 && !cutOnPurpose) {
-      tell(byId("problem"), outOfReach(location.origin));
+    if (attempt >= PATIENT && code === 1006 && !lines2.areCut) {
+      const only = lines2.choice === "auto" ? void 0 : lines2.choice;
+      tell(byId("problem"), outOfReach(location.origin, only));
     }
   }
   function ended(words, began) {
@@ -3589,6 +3667,7 @@ SOFTWARE.
     become.disabled = false;
     const here = !began && !serverId;
     byId("again").hidden = here;
+    byId("invite").hidden = true;
     if (here) {
       passphrase.select();
       passphrase.focus();
@@ -3597,5 +3676,13 @@ SOFTWARE.
   function state(name, text) {
     byId("state").dataset.state = name;
     byId("state-text").textContent = text;
+  }
+  function fragment() {
+    const raw = location.hash.slice(1);
+    try {
+      return decodeURIComponent(raw);
+    } catch {
+      return raw;
+    }
   }
 })();

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { bundle, SCRIPT } from '../../demo/bundle.mjs';
 import { count } from '../../demo/tally.js';
-import { isExample } from '../../demo/messages.js';
+import { isExample, isOurs, isOursDirectly } from '../../demo/messages.js';
 import { median } from '../../demo/plot.js';
 import { locate } from '../../demo/pointer.js';
 import { isLoopback, milliseconds, short } from '../../demo/words.js';
@@ -71,6 +71,41 @@ test('what browsers make is no example', () => {
     expect(isExample('CHAT', { text: 'hello' })).toBe(false);
     expect(isExample('CHAT', { txt: 'hello' })).toBe(true);
     expect(isExample('OFFER', { type: 'offer', sdp: 'v=0\r\ns=example\r\n' })).toBe(true);
+});
+
+test('only what our pages say is answered', () => {
+    const run = 'a';
+    const counted = { run, last: 1, arrived: 1, missing: 0, wrong: 0 };
+    for (const [type, ours, ...others] of [
+        ['CHAT', { text: 'x'.repeat(1000) }, { text: 'x'.repeat(1001) }, { text: 'x', by: {} }, { text: {} }],
+        ['DEMO_PING', { n: 1 }, { n: [1e20] }, { n: '1' }, {}],
+        ['DEMO_COUNT', { run, n: 1 }, { run: 'a'.repeat(65), n: 1 }, { run, n: 0.5 }, { run: {}, n: 1 }],
+        ['DEMO_COUNTED', counted, { ...counted, wrong: '<b>' }, { ...counted, last: 1e300 }],
+        ['DEMO_ARRIVED', { type: 'OFFER' }, { type: {} }],
+    ] as [string, object, ...object[]][]) {
+        expect(isOurs(type, ours), type).toBe(true);
+        for (const other of others) {
+            expect(isOurs(type, other), type).toBe(false);
+        }
+    }
+    expect(isOurs('OFFER', { text: 'hello' })).toBe(false);
+    expect(
+        [
+            { type: 'TEXT', text: 'hello' },
+            { type: 'PING', n: 1 },
+            { type: 'PONG', n: 2 },
+        ].every(isOursDirectly),
+    ).toBe(true);
+    const foreign = [
+        null,
+        1,
+        [],
+        {},
+        { type: 'TEXT', text: 'x'.repeat(1001) },
+        { type: 'PING', n: {} },
+        { type: 'X', n: 1 },
+    ];
+    expect(foreign.some(isOursDirectly)).toBe(false);
 });
 
 test('words', () => {
