@@ -13,7 +13,7 @@ mod tests;
 
 pub use self::{
     node::{Items, Kind, Members, Node},
-    scan::{Scanner, Str, SyntaxError},
+    scan::{Escapes, Scanner, Str, SyntaxError},
     tape::{Fault, Tape},
     text::{is_plain, unescape},
 };

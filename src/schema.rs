@@ -3,6 +3,7 @@
 
 mod branches;
 mod compile;
+mod escape;
 mod fast;
 mod files;
 mod message;

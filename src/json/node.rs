@@ -5,6 +5,7 @@ use std::{borrow::Cow, fmt};
 use serde_json::{Map, Number, Value};
 
 use super::{
+    scan::Escapes,
     tape::{Entry, FEW, Tape},
     text::unescape,
 };
@@ -68,10 +69,15 @@ impl<'a> Node<'a> {
     /// What a string says.
     pub fn string(self) -> Option<Cow<'a, str>> {
         let raw = self.raw_string()?;
-        Some(match self.entry().escaped {
-            true => Cow::Owned(unescape(raw)),
-            false => Cow::Borrowed(raw),
+        Some(match self.escapes() {
+            Escapes::None => Cow::Borrowed(raw),
+            Escapes::Short | Escapes::Unicode => Cow::Owned(unescape(raw)),
         })
+    }
+
+    /// How a string is written.
+    pub fn escapes(self) -> Escapes {
+        self.entry().escapes
     }
 
     /// A string as it stands in the text.
@@ -142,9 +148,9 @@ impl<'a> Node<'a> {
     fn name_at(self, at: u32) -> &'a str {
         let entry = self.at(at).entry();
         let (start, end) = (entry.start as usize, entry.end as usize);
-        match entry.escaped {
-            true => &self.tape.names[start..end],
-            false => &self.text[start..end],
+        match entry.escapes {
+            Escapes::None => &self.text[start..end],
+            Escapes::Short | Escapes::Unicode => &self.tape.names[start..end],
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, fmt};
 
-use super::text::{plain_run, short_escapes, unescape};
+use super::text::{short_run, unescape};
 
 /// Where a text is not JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,12 +25,23 @@ impl fmt::Display for SyntaxError {
     }
 }
 
+/// How a string is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Escapes {
+    /// As what it says.
+    None,
+    /// With escapes of one letter, as `\\n`.
+    Short,
+    /// With `\\u` escapes, and maybe others.
+    Unicode,
+}
+
 /// A string where it stands, without its quotes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Str {
     pub(super) start: usize,
     pub(super) end: usize,
-    pub(super) escaped: bool,
+    pub(super) escapes: Escapes,
     /// It has a `\u` escape that is half of a surrogate pair.
     pub(super) half: bool,
 }
@@ -100,11 +111,15 @@ impl<'a> Scanner<'a> {
         let mut string = Str {
             start: self.at,
             end: self.at,
-            escaped: false,
+            escapes: Escapes::None,
             half: false,
         };
         loop {
-            self.at += plain_run(&self.text.as_bytes()[self.at..]);
+            let (plain, escaped) = short_run(&self.text.as_bytes()[self.at..]);
+            self.at += plain;
+            if escaped {
+                string.escapes = string.escapes.max(Escapes::Short);
+            }
             match self.byte() {
                 Some(b'"') => {
                     string.end = self.at;
@@ -112,11 +127,8 @@ impl<'a> Scanner<'a> {
                     return Ok(string);
                 }
                 Some(b'\\') => {
-                    string.escaped = true;
-                    self.at += short_escapes(&self.text.as_bytes()[self.at..]);
-                    if self.byte() == Some(b'\\') {
-                        string.half |= !self.escape()?;
-                    }
+                    string.escapes = Escapes::Unicode;
+                    string.half |= !self.escape()?;
                 }
                 // The end, or a control character.
                 _ => return Err(self.error()),
@@ -127,10 +139,10 @@ impl<'a> Scanner<'a> {
     /// What a string says; `None` where that cannot be told, since it has half of a surrogate pair.
     pub fn read(&self, string: Str) -> Option<Cow<'a, str>> {
         let raw = &self.text[string.start..string.end];
-        match (string.escaped, string.half) {
-            (false, _) => Some(Cow::Borrowed(raw)),
-            (true, false) => Some(Cow::Owned(unescape(raw))),
-            (true, true) => None,
+        match (string.escapes, string.half) {
+            (Escapes::None, _) => Some(Cow::Borrowed(raw)),
+            (_, false) => Some(Cow::Owned(unescape(raw))),
+            (_, true) => None,
         }
     }
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::{
     node::{Kind, Node},
-    scan::{Scanner, Str, SyntaxError},
+    scan::{Escapes, Scanner, Str, SyntaxError},
     text::unescape,
 };
 
@@ -44,8 +44,8 @@ pub struct Tape {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Entry {
     pub(super) kind: Kind,
-    /// A string with escapes; of a name: it stands in [`Tape::names`].
-    pub(super) escaped: bool,
+    /// Of a string; a name with escapes stands in [`Tape::names`].
+    pub(super) escapes: Escapes,
     /// Where it begins in the text; of a large object: where its order begins in [`Tape::order`].
     pub(super) start: u32,
     /// Where it ends in the text; of a container: the entry after all that is in it.
@@ -253,7 +253,7 @@ impl Tape {
             // The value that comes next is told as the place.
             self.note(Fault::HalfSurrogate, self.entries.len() as u32 + 1);
         }
-        if name.escaped {
+        if name.escapes != Escapes::None {
             let start = self.names.len();
             self.names
                 .push_str(&unescape(&scanner.text()[name.start..name.end]));
@@ -261,7 +261,7 @@ impl Tape {
         } else {
             self.push(Kind::String, name.start, name.end);
         }
-        self.mark_escaped(name.escaped);
+        self.mark(name.escapes);
         scanner.expect(b':')
     }
 
@@ -270,7 +270,7 @@ impl Tape {
             self.note(Fault::HalfSurrogate, self.entries.len() as u32);
         }
         self.push(Kind::String, string.start, string.end);
-        self.mark_escaped(string.escaped);
+        self.mark(string.escapes);
     }
 
     fn number(&mut self, scanner: &mut Scanner<'_>) -> Result<(), SyntaxError> {
@@ -298,16 +298,16 @@ impl Tape {
     fn push(&mut self, kind: Kind, start: usize, end: usize) {
         self.entries.push(Entry {
             kind,
-            escaped: false,
+            escapes: Escapes::None,
             start: start as u32,
             end: end as u32,
             count: 0,
         });
     }
 
-    fn mark_escaped(&mut self, escaped: bool) {
+    fn mark(&mut self, escapes: Escapes) {
         if let Some(last) = self.entries.last_mut() {
-            last.escaped = escaped;
+            last.escapes = escapes;
         }
     }
 

@@ -8,14 +8,14 @@
 use std::{collections::HashMap, error::Error, sync::Arc};
 
 use jsonschema::{
-    Keyword, Retrieve, Uri, ValidationError, ValidationOptions, Validator, json::Node,
+    Keyword, Retrieve, Uri, ValidationError, ValidationOptions, Validator,
 };
 use serde_json::Value;
 use url::Url;
 
 use super::{
     files::Document,
-    meter::{Metered, MeteredJson},
+    meter::{Metered, MeteredJson, Written},
     pattern::Matcher,
 };
 
@@ -135,6 +135,10 @@ impl<'a> Keyword<'a, MeteredJson> for Pattern {
     }
 
     fn is_valid(&self, value: Metered<'a>) -> bool {
-        value.as_string().is_none_or(|text| self.0.is_match(&text))
+        match value.written() {
+            None => true,
+            Some(Written::Plainly(text)) => self.0.is_match(&text),
+            Some(Written::Escaped(raw)) => self.0.is_match_escaped(raw),
+        }
     }
 }

@@ -13,7 +13,7 @@ use jsonschema::{
 };
 use serde_json::{Number, Value};
 
-use crate::json::{self, Kind};
+use crate::json::{self, Escapes, Kind};
 
 /// How much work is left.
 #[derive(Debug)]
@@ -128,6 +128,28 @@ impl<'a> Metered<'a> {
         match self.what {
             What::Value(value) => value.string(),
             What::Name(name) => Some(Cow::Borrowed(name)),
+        }
+    }
+}
+
+/// A string, in the way that takes the least work to get at.
+pub(super) enum Written<'a> {
+    /// What it says.
+    Plainly(Cow<'a, str>),
+    /// As it stands in the message, with [short](Escapes::Short) escapes.
+    Escaped(&'a str),
+}
+
+impl<'a> Metered<'a> {
+    /// The value, if it is a string.
+    pub(super) fn written(&self) -> Option<Written<'a>> {
+        match self.what {
+            What::Value(value) if value.escapes() == Escapes::Short => {
+                let raw = value.raw_string()?;
+                self.spend_on(raw);
+                Some(Written::Escaped(if self.is_spent() { "" } else { raw }))
+            }
+            _ => self.as_string().map(Written::Plainly),
         }
     }
 }

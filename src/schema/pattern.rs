@@ -9,12 +9,12 @@
 use jsonschema_regex::{Search, analyze_pattern, search_form, to_rust_regex};
 use regex_automata::{
     Anchored, Input,
-    dfa::{Automaton, StartKind, dense},
+    dfa::{Automaton as _, StartKind, dense},
     nfa::thompson::{self, NFA, WhichCaptures},
 };
 use regex_syntax::hir::{Hir, Look};
 
-use super::rewrite::rewrite;
+use super::{escape::escape, rewrite::rewrite};
 
 /// Of one automaton, and of what is needed to make it. It is some 2 KiB for most patterns.
 const MAX_BYTES: usize = 64 * 1024;
@@ -24,13 +24,42 @@ const MAX_NFA_BYTES: usize = 1024 * 1024;
 
 /// Tells whether a text matches a pattern.
 pub(super) struct Matcher {
-    automaton: dense::DFA<Vec<u32>>,
+    text: Automaton,
+    escaped: Automaton,
 }
 
 impl Matcher {
     /// For a pattern that jsonschema accepts. `None` where jsonschema itself is about as fast.
     pub(super) fn new(pattern: &str) -> Option<Self> {
         let hir = rewrite(&anchored(pattern)?)?;
+        Some(Self {
+            text: Automaton::new(&hir)?,
+            escaped: Automaton::new(&escape(&hir))?,
+        })
+    }
+
+    /// Whether `text` matches. The time it takes is linear in its length.
+    pub(super) fn is_match(&self, text: &str) -> bool {
+        self.text.is_match(text)
+    }
+
+    /// Whether the text matches that is written as the inside of a JSON string, with [short](crate::json::Escapes::Short)
+    /// escapes at most.
+    pub(super) fn is_match_escaped(&self, raw: &str) -> bool {
+        self.escaped.is_match(raw)
+    }
+
+    /// How much memory it takes.
+    pub(super) fn bytes(&self) -> usize {
+        self.text.0.memory_usage() + self.escaped.0.memory_usage()
+    }
+}
+
+struct Automaton(dense::DFA<Vec<u32>>);
+
+impl Automaton {
+    /// `None` where it would be too large.
+    fn new(hir: &Hir) -> Option<Self> {
         let nfa = NFA::compiler()
             .configure(
                 thompson::Config::new()
@@ -39,7 +68,7 @@ impl Matcher {
                     .which_captures(WhichCaptures::None)
                     .nfa_size_limit(Some(MAX_NFA_BYTES)),
             )
-            .build_from_hir(&hir)
+            .build_from_hir(hir)
             .ok()?;
         let automaton = dense::Builder::new()
             .configure(
@@ -50,19 +79,13 @@ impl Matcher {
             )
             .build_from_nfa(&nfa)
             .ok()?;
-        Some(Self { automaton })
+        Some(Self(automaton))
     }
 
-    /// Whether `text` matches. The time it takes is linear in its length.
-    pub(super) fn is_match(&self, text: &str) -> bool {
-        let input = Input::new(text).anchored(Anchored::Yes).earliest(true);
+    fn is_match(&self, bytes: &str) -> bool {
+        let input = Input::new(bytes).anchored(Anchored::Yes).earliest(true);
         // An error would be a byte at which the automaton gives up, and it has none.
-        matches!(self.automaton.try_search_fwd(&input), Ok(Some(_)))
-    }
-
-    /// How much memory it takes.
-    pub(super) fn bytes(&self) -> usize {
-        self.automaton.memory_usage()
+        matches!(self.0.try_search_fwd(&input), Ok(Some(_)))
     }
 }
 

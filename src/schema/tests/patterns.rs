@@ -8,13 +8,19 @@ use super::{
 
 /// One for each way to write a character in UTF-8, those beside a border of it, and what patterns and texts
 /// are mostly about.
-const CHARACTERS: [char; 16] = [
+const CHARACTERS: [char; 22] = [
     'a',
     'b',
+    'n',
     ',',
     ' ',
     '\r',
     '\n',
+    '\t',
+    '\u{1}',
+    '"',
+    '\\',
+    '/',
     'é',
     '\u{301}',
     '\u{7ff}',
@@ -44,9 +50,23 @@ fn compare(pattern: &str, texts: impl IntoIterator<Item = String>) -> usize {
     for text in texts {
         let expected = judge.is_valid(&Value::from(text.as_str()));
         assert_eq!(matcher.is_match(&text), expected, "{pattern:?} {text:?}");
+        for raw in spellings(&text) {
+            let found = matcher.is_match_escaped(&raw);
+            assert_eq!(found, expected, "{pattern:?} {raw:?}");
+        }
         compared += 1;
     }
     compared
+}
+
+/// The ways to write a text inside of a JSON string without `\u`, but that all slashes are written alike.
+fn spellings(text: &str) -> Vec<String> {
+    let quoted = Value::from(text).to_string();
+    let raw = quoted[1..quoted.len() - 1].to_owned();
+    if raw.contains("\\u00") {
+        return Vec::new();
+    }
+    vec![raw.replace('/', r"\/"), raw]
 }
 
 /// All texts of up to `most` of these characters.
@@ -69,7 +89,9 @@ fn all_texts(characters: &[char], most: usize) -> Vec<String> {
 
 #[test]
 fn every_short_text_gets_the_verdict_of_jsonschema() {
-    let texts = all_texts(&['a', ',', '\r', '\n', 'é', '\u{2028}', '😀'], 4);
+    let plain = all_texts(&['a', ',', '\r', '\n', 'é', '\u{2028}', '😀'], 4);
+    let escaped = all_texts(&['n', '/', '\\', '\n', '"', '\u{8}', '\u{c}', '\t'], 3);
+    let texts = [plain, escaped].concat();
     for pattern in [
         r"^v=0\r\n(?:[a-z]=[^\r\n]*\r\n)+$",
         r"^[a,](?:[a-z][^\r\n]*\r\n)+$",
@@ -94,6 +116,15 @@ fn every_short_text_gets_the_verdict_of_jsonschema() {
         r"^[^a]*[^\u0000-\u007f][^,]*$",
         r"^[^é]*$",
         r"^[^é]+[^\u2028]*$",
+        r"^[^\n]*\n+$",
+        r"^[^\\]*\\[^n]*$",
+        r#"^[^"]+"?$"#,
+        r#"^[^"\\/]*["\\/][^\n]*$"#,
+        r"^[^/]*//?[^\x08\f\t]*$",
+        r"^[^n]*n[^,]*$",
+        r"^[^,]*[\f\x08].*$",
+        r"^\s[^n]*$",
+        r"^\\n[^,]*$",
     ] {
         assert_eq!(compare(pattern, texts.clone()), texts.len(), "{pattern}");
     }
@@ -119,7 +150,7 @@ fn a_character_outside_of_a_class_is_told_from_all_that_begin_like_it() {
 }
 
 fn pattern(random: &mut StdRng, depth: usize) -> String {
-    const ATOMS: [&str; 18] = [
+    const ATOMS: [&str; 28] = [
         ".",
         "a",
         "b",
@@ -138,6 +169,16 @@ fn pattern(random: &mut StdRng, depth: usize) -> String {
         r"[^\u2028]",
         r"[\s\S]",
         "[^a-b😀]",
+        "n",
+        "\"",
+        "/",
+        r"\\",
+        r"\s",
+        r"\t",
+        r"[^\\]",
+        "[^\"]",
+        "[^/]",
+        r"[^\n]",
     ];
     const COUNTS: [&str; 11] = [
         "", "", "", "*", "+", "?", "*?", "+?", "{2,}", "{0,2}", "{1,2}",
