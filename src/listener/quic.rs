@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 use arc_swap::ArcSwap;
 use hyper::StatusCode;
 use quinn::{
-    Endpoint, EndpointConfig, IdleTimeout, Incoming, ServerConfig, TokioRuntime, TransportConfig,
-    VarInt, crypto::rustls::QuicServerConfig,
+    AckFrequencyConfig, Endpoint, EndpointConfig, IdleTimeout, Incoming, ServerConfig,
+    TokioRuntime, TransportConfig, VarInt, crypto::rustls::QuicServerConfig,
 };
 use socket2::Socket;
 use tokio::time::{Instant, timeout};
@@ -35,10 +35,14 @@ const HTTP3_STREAMS: u32 = 3;
 const BIDIRECTIONAL_STREAMS: u32 = 3;
 /// What is sent to a peer and not acknowledged, in bytes; the rest waits in its outbox.
 const SEND_WINDOW: u64 = 256 * 1024;
-/// What a peer may send of one stream before it is read. A message larger than this takes several round trips.
-const STREAM_WINDOW: u32 = 64 * 1024;
-/// The same for all its streams together.
+/// What a peer may send of one stream before it is read. A message larger than this takes several round trips, and with
+/// each eighth of it that is read the peer is told of more.
+const STREAM_WINDOW: u32 = 128 * 1024;
+/// The same for all its streams together, so that one of them never holds up another.
 const RECEIVE_WINDOW: u32 = 256 * 1024;
+/// Packets that a peer which knows how to (draft-ietf-quic-ack-frequency) acknowledges together. Others do with every second
+/// one. A gap is told at once all the same.
+const ACKNOWLEDGED_TOGETHER: u32 = 10;
 /// Datagrams that wait to be sent or read, in bytes; older ones are dropped.
 const DATAGRAM_BUFFER: usize = 64 * 1024;
 /// Handshakes under way before a new one has to prove its address (RFC 9000, 8.1.2).
@@ -113,11 +117,14 @@ fn transport_config(policy: &Policy) -> TransportConfig {
     // A window need not hold a whole message: what has come is read while the rest is on its way.
     let message_bytes = policy.limits.message_bytes.min(1 << 20) as u32;
     let stream_window = STREAM_WINDOW.max(message_bytes);
+    let mut acknowledgements = AckFrequencyConfig::default();
+    acknowledgements.ack_eliciting_threshold(ACKNOWLEDGED_TOGETHER.into());
     let mut config = TransportConfig::default();
     config
         .max_concurrent_uni_streams((MAX_INCOMING_STREAMS as u32 + HTTP3_STREAMS).into())
         .max_concurrent_bidi_streams(BIDIRECTIONAL_STREAMS.into())
         .send_window(SEND_WINDOW)
+        .ack_frequency_config(Some(acknowledgements))
         .stream_receive_window(stream_window.into())
         .receive_window(VarInt::from(RECEIVE_WINDOW.max(stream_window)))
         .datagram_send_buffer_size(DATAGRAM_BUFFER)

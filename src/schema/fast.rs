@@ -7,9 +7,7 @@
 
 use std::{collections::HashMap, error::Error, sync::Arc};
 
-use jsonschema::{
-    Keyword, Retrieve, Uri, ValidationError, ValidationOptions, Validator,
-};
+use jsonschema::{Keyword, Retrieve, Uri, ValidationError, ValidationOptions, Validator};
 use serde_json::Value;
 use url::Url;
 

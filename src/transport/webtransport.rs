@@ -3,22 +3,29 @@
 pub mod session;
 
 use std::{
+    future::poll_fn,
     io,
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering::Relaxed},
     },
+    task::{Context, Poll, Waker, ready},
     time::Duration,
 };
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
+use parking_lot::Mutex;
 use quinn::{ReadError, ReadToEndError, RecvStream, SendStream, VarInt};
 use tokio::time::{Instant, timeout};
 
 use self::session::{Session, Uni, end_of};
 use super::{Connection, End, LINGER, Receive, Received, Transmit, broken};
-use crate::{envelope::Text, outbox::Close};
+use crate::{
+    envelope::Text,
+    outbox::{Close, Port, WriteNow},
+};
 
 /// Independent envelopes that a peer may have under way at once.
 pub const MAX_INCOMING_STREAMS: usize = 16;
@@ -44,13 +51,16 @@ pub async fn connection(
             return None;
         }
     };
+    let stream = Arc::new(Mutex::new(Outgoing {
+        stream: send,
+        left: Bytes::new(),
+    }));
     Some(Connection {
-        port: None,
+        port: Some(Arc::clone(&stream) as Arc<dyn Port>),
         lanes: Some(Lanes(Arc::clone(session))),
         transmitter: Sender {
             session: Arc::clone(session),
-            stream: send,
-            torn: false,
+            stream,
         },
         receiver: Receiver {
             ended: Box::pin(session.ended()),
@@ -101,14 +111,14 @@ impl Receiver {
     fn line(&mut self) -> Option<Received> {
         let most = self.message_bytes.load(Relaxed);
         while let Some(at) = memchr::memchr(b'\n', &self.buffer[self.searched..]) {
-            let line = self.buffer.split_to(self.searched + at + 1);
+            let mut line = self.buffer.split_to(self.searched + at + 1);
             self.searched = 0;
-            let line = &line[..line.len() - 1];
+            line.truncate(line.len() - 1);
             if line.len() > most {
                 return Some(too_big(most));
             }
             if !line.trim_ascii().is_empty() {
-                return Some(envelope(Bytes::copy_from_slice(line), true));
+                return Some(envelope(line.freeze(), true));
             }
         }
         self.searched = self.buffer.len();
@@ -288,20 +298,75 @@ fn violation(code: u16, reason: &'static str) -> Received {
     Received::End(End::Violation(Close::new(code, reason)))
 }
 
+/// The session stream, outwards: the send loop writes to it, and others do at once (see [`Port`]).
+struct Outgoing {
+    stream: SendStream,
+    /// Of what was begun to be written, what QUIC has not taken yet.
+    left: Bytes,
+}
+
+impl Outgoing {
+    /// Begins to write a batch; nothing may be left of the one before.
+    fn begin(&mut self, batch: &[Text]) {
+        let lines: usize = batch.iter().map(|text| text.len() + 1).sum();
+        let mut bytes = BytesMut::with_capacity(lines);
+        for text in batch {
+            bytes.extend_from_slice(text.as_bytes());
+            bytes.extend_from_slice(b"\n");
+        }
+        self.left = bytes.freeze();
+    }
+
+    /// Gives QUIC all that is left.
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.left.is_empty() {
+            let left = std::slice::from_mut(&mut self.left);
+            ready!(pin!(self.stream.write_chunks(left)).poll(cx)).map_err(broken)?;
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Port for Mutex<Outgoing> {
+    fn at_once(&self, write: &mut dyn FnMut(&mut dyn WriteNow)) -> bool {
+        let Some(mut outgoing) = self.try_lock() else {
+            return false;
+        };
+        write(&mut *outgoing);
+        true
+    }
+
+    fn settle(&self) {
+        drop(self.lock());
+    }
+}
+
+impl WriteNow for Outgoing {
+    fn write_now(&mut self, batch: &[Text]) -> io::Result<bool> {
+        self.begin(batch);
+        match self.poll_flush(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(written) => written.map(|()| true),
+            Poll::Pending => Ok(false),
+        }
+    }
+}
+
 /// The send half: the session stream.
 pub struct Sender {
     session: Arc<Session>,
-    stream: SendStream,
-    /// A batch is being written, or was given up in the middle: what follows would be part of a line of it.
-    torn: bool,
+    stream: Arc<Mutex<Outgoing>>,
 }
 
 impl Sender {
     async fn close(&mut self, code: u16, reason: &str) -> io::Result<()> {
-        let finished = self.stream.finish().map_err(broken);
+        let (finished, stopped) = {
+            let mut outgoing = self.stream.lock();
+            let finished = outgoing.stream.finish().map_err(broken);
+            (finished, outgoing.stream.stopped())
+        };
         if finished.is_ok() {
             // Closing a session drops what is not delivered, so the peer gets a moment to take it.
-            _ = timeout(LINGER, self.stream.stopped()).await;
+            _ = timeout(LINGER, stopped).await;
             // A browser has it by now, and its page may not: the end of the session would overtake it there.
             _ = timeout(HANDED_ON, self.session.connection.closed()).await;
         }
@@ -312,16 +377,11 @@ impl Sender {
 
 impl Transmit for Sender {
     async fn send(&mut self, batch: &[Text]) -> io::Result<()> {
-        let lines: usize = batch.iter().map(|text| text.len() + 1).sum();
-        let mut bytes = BytesMut::with_capacity(lines);
-        for text in batch {
-            bytes.extend_from_slice(text.as_bytes());
-            bytes.extend_from_slice(b"\n");
+        // An empty batch is what others have begun to write.
+        if !batch.is_empty() {
+            self.stream.lock().begin(batch);
         }
-        self.torn = true;
-        let written = self.stream.write_chunk(bytes.freeze()).await;
-        self.torn = written.is_err();
-        written.map_err(broken)
+        poll_fn(|cx| self.stream.lock().poll_flush(cx)).await
     }
 
     async fn ping(&mut self) -> io::Result<()> {
@@ -329,7 +389,9 @@ impl Transmit for Sender {
     }
 
     async fn goodbye(&mut self, bye: Text, close: &Close) -> io::Result<()> {
-        let said = match self.torn {
+        // A batch that was given up in the middle: what follows would be part of a line of it.
+        let torn = !self.stream.lock().left.is_empty();
+        let said = match torn {
             true => Err(broken("a line was left unfinished")),
             false => self.send(&[bye]).await,
         };
