@@ -81,7 +81,7 @@ struct State {
     queues: [VecDeque<Waiting>; LANES],
     link: Link,
     /// HELLO of the present connection, which goes before everything else.
-    hello: Option<Text>,
+    hello: Option<Box<Text>>,
     /// What was pushed and is not yet sent, on all lanes.
     messages: usize,
     bytes: usize,
@@ -95,8 +95,8 @@ struct State {
     /// How many of the peer's envelopes it is to be told are taken in.
     ack: Option<u64>,
     /// What was sent and is not acknowledged, where the session can be resumed.
-    kept: Option<Kept>,
-    close: Option<Close>,
+    kept: Option<Box<Kept>>,
+    close: Option<Box<Close>>,
     /// How those who queue something send it at once, where the connection can do that.
     writer: Option<Writer>,
     /// Somebody has queued something, and will send it: see [`Due`].
@@ -150,7 +150,7 @@ struct Writing {
     begun: bool,
     /// HELLO, or something that is sent again: other lanes wait for it.
     first: bool,
-    messages: usize,
+    messages: u32,
     bytes: usize,
 }
 
@@ -171,7 +171,7 @@ impl Outbox {
                 sent: 0,
                 waited: 0,
                 ack: None,
-                kept: resumable.then(Kept::default),
+                kept: resumable.then(Box::default),
                 close: None,
                 writer: None,
                 due: false,
@@ -201,7 +201,7 @@ impl Outbox {
         state.hello = None;
         state.ack = None;
         let writing = std::mem::take(&mut state.writing);
-        state.sent += writing.messages as u64;
+        state.sent += u64::from(writing.messages);
         let [ordered, independent, datagrams] = &mut state.queues;
         ordered.append(independent);
         ordered.make_contiguous().sort_by_key(|it| it.place);
@@ -237,7 +237,7 @@ impl Outbox {
 
     /// Sets HELLO of the connection that comes next.
     pub fn greet(&self, hello: Text) {
-        self.state.lock().hello = Some(hello);
+        self.state.lock().hello = Some(Box::new(hello));
         self.wake();
     }
 
@@ -365,7 +365,7 @@ impl Outbox {
         if state.close.is_some() {
             return false;
         }
-        state.close = Some(close);
+        state.close = Some(Box::new(close));
         drop(state);
         self.closing.notify_one();
         self.room.notify_waiters();
@@ -382,7 +382,7 @@ impl Outbox {
 
     /// Why the session ends, once it does.
     pub fn close_reason(&self) -> Option<Close> {
-        self.state.lock().close.clone()
+        self.state.lock().close.as_deref().cloned()
     }
 
     /// Waits until a lane has something to send, and moves it to `batch`: about `bytes` at most. An empty batch is one
@@ -411,7 +411,8 @@ impl Outbox {
             return Some(Next::Batch { oldest });
         }
         let all_sent = lane == Lane::Ordered && state.messages == 0;
-        state.close.clone().filter(|_| all_sent).map(Next::Close)
+        let close = state.close.as_deref().filter(|_| all_sent);
+        close.cloned().map(Next::Close)
     }
 
     /// HELLO, then what this connection has to send again, then an acknowledgement, then what waits.
@@ -425,7 +426,7 @@ impl Outbox {
         let mut oldest = None;
         if let Some(hello) = state.hello.take() {
             taken += hello.len();
-            batch.push(hello);
+            batch.push(*hello);
             state.writing.first = true;
         }
         if let Some(kept) = &mut state.kept {
@@ -466,26 +467,27 @@ impl Outbox {
         oldest
     }
 
-    /// A batch of this lane has been written, or given up where the lane may lose it. Empties `batch`.
-    pub fn sent(&self, lane: Lane, batch: &mut Vec<Text>) {
+    /// A batch of this lane has been written, or given up where the lane may lose it. Empties `batch`. `true`: more waits on
+    /// the ordered lane.
+    pub fn sent(&self, lane: Lane, batch: &mut Vec<Text>) -> bool {
         let mut state = self.state.lock();
         let Writing {
             messages, bytes, ..
         } = match lane {
             Lane::Ordered => std::mem::take(&mut state.writing),
             _ => Writing {
-                messages: batch.len(),
+                messages: batch.len() as u32,
                 bytes: batch.iter().map(|text| text.len()).sum(),
                 ..Writing::default()
             },
         };
-        state.messages -= messages;
+        state.messages -= messages as usize;
         state.bytes -= bytes;
         if lane != Lane::Ordered || state.kept.is_none() {
             self.budget.give_back(bytes);
         }
         if lane == Lane::Ordered {
-            state.sent += messages as u64;
+            state.sent += u64::from(messages);
             for other in [Lane::Independent, Lane::Datagram] {
                 if !state.queues[other as usize].is_empty() {
                     self.lanes[other as usize].notify_one();
@@ -494,9 +496,11 @@ impl Outbox {
         } else if state.close.is_some() && state.messages == 0 {
             self.wake();
         }
+        let more = state.waits_in_order();
         drop(state);
         batch.clear();
         self.room.notify_waiters();
+        more
     }
 
     /// Moves an envelope that a lane could not carry to another one. It never stopped counting as waiting.

@@ -302,49 +302,69 @@ async fn run<R: Receive, T: Transmit>(
     });
     let attached = outbox.attach(lanes.is_some(), writer);
     let ping = Notify::new();
-    let asked_away = session.ticket.as_ref().map(Ticket::asked_away);
     let sending = send::everything(&outbox, transmitter, lanes.as_ref(), &ping, meter);
     let mut sending = Box::pin(sending);
-    let mut receiving = receive::Loop::new(&mut session, meter);
-    let over = tokio::select! {
-        biased;
-        () = taken(asked_away) => Over::Taken,
-        end = receiving.run(receiver, &ping) => Over::End(end),
-        sent = &mut sending => if sent.is_err() { Over::End(End::Broken) } else { Over::Said },
-        () = outbox.closing() => Over::Session,
+    let over = {
+        let asked_away = session.ticket.as_ref().map(Ticket::asked_away);
+        let mut receiving = receive::Loop::new(&mut session, meter);
+        tokio::select! {
+            biased;
+            () = taken(asked_away) => Over::Taken,
+            end = receiving.run(receiver, &ping) => Over::End(end),
+            sent = &mut sending => if sent.is_err() { Over::End(End::Broken) } else { Over::Said },
+            () = outbox.closing() => Over::Session,
+        }
     };
+    // From here on everything is boxed that is waited for, or with: a session has the size of its end else, for as long as
+    // it lives.
     let close = over.close(&outbox);
-    let mut served = Served::new(&over, close.as_ref());
-    if let Some(window) = session.window().filter(|_| over.is_break()) {
+    let mut ended = Box::new(Ended {
+        served: Served::new(&over, close.as_ref()),
+        over,
+        unsaid: close,
+        place: None,
+    });
+    if let Some(window) = session.window().filter(|_| ended.over.is_break()) {
         // Nothing more is written of what the session has: its next connection sends it.
         drop(sending);
         drop(attached);
         hub.parking.park(session, window);
-        served.parked = true;
-        if let Some(close) = &close {
+        ended.served.parked = true;
+        if let Some(close) = &ended.unsaid {
             Box::pin(say_goodbye(receiver, transmitter, close, hub)).await;
         }
     } else {
         // The room is told before the last words are written: they may take their time, and until then the
         // connection has its place.
-        let _place = (*session).end();
-        if let Some(close) = close.filter(|_| !matches!(over, Over::Said)) {
+        ended.place = (*session).end();
+        let unsaid = ended.unsaid.take();
+        if let Some(close) = unsaid.filter(|_| !matches!(ended.over, Over::Said)) {
             outbox.close(close.clone());
+            ended.unsaid = Some(close);
             let last_words = beside_discarding(receiver, sending.as_mut());
             let said = Box::pin(timeout(hub.patience(), last_words)).await.is_ok();
-            drop(sending);
-            if !said {
-                Box::pin(transmitter.cut(&close)).await;
-            }
-        } else {
-            drop(sending);
+            ended.unsaid = ended.unsaid.filter(|_| !said);
+        }
+        drop(sending);
+        if let Some(close) = &ended.unsaid {
+            Box::pin(transmitter.cut(close)).await;
         }
     }
-    if matches!(over, Over::End(End::Clean | End::Broken)) {
+    if matches!(ended.over, Over::End(End::Clean | End::Broken)) {
         _ = Box::pin(timeout(LINGER, transmitter.hang_up())).await;
     }
     _ = Box::pin(timeout(LINGER, receiver.discard())).await;
-    served
+    ended.served
+}
+
+/// What is left of a session on a connection once either is over.
+struct Ended {
+    over: Over,
+    served: Served,
+    /// What the peer is still to be told.
+    unsaid: Option<Close>,
+    /// Of the connection, for as long as it is there.
+    place: Option<Place>,
 }
 
 async fn taken(asked_away: Option<Arc<Notify>>) {

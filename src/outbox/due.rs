@@ -2,8 +2,10 @@
 
 use std::{cell::RefCell, io, sync::Arc};
 
-use super::{Lane, Outbox, Writer};
-use crate::envelope::Text;
+use parking_lot::MutexGuard;
+
+use super::{Lane, Outbox, State};
+use crate::{envelope::Text, metrics::Meter};
 
 /// The write side of a connection, as others than its own send loop use it.
 pub trait Port: Send + Sync {
@@ -87,53 +89,49 @@ impl Drop for Due {
 impl Outbox {
     /// Sends what waits, as far as the connection takes it now. The rest is the send loop's.
     fn send_now(&self) {
-        let writer = {
-            let mut state = self.state.lock();
-            state.due = false;
-            state.writer.clone()
-        };
+        let mut state = self.state.lock();
+        state.due = false;
+        let writer = state.writer.clone();
+        let mut state = Some(state);
         let reached = writer.is_some_and(|writer| {
-            writer
-                .port
-                .at_once(&mut |connection| self.write_to(connection, &writer))
+            writer.port.at_once(&mut |connection| {
+                if let Some(state) = state.take() {
+                    self.write_to(connection, &writer.meter, state);
+                }
+            })
         });
+        drop(state);
         if !reached {
             self.wake();
         }
     }
 
-    fn write_to(&self, connection: &mut dyn WriteNow, writer: &Writer) {
+    fn write_to(
+        &self,
+        connection: &mut dyn WriteNow,
+        meter: &Meter,
+        mut state: MutexGuard<'_, State>,
+    ) {
         thread_local! {
             static BATCH: RefCell<Vec<Text>> = RefCell::default();
+        }
+        if state.writing.busy {
+            return;
         }
         BATCH.with_borrow_mut(|batch| {
             // Nothing of another peer, however its turn ended.
             batch.clear();
-            let oldest = {
-                let mut state = self.state.lock();
-                let attached = state
-                    .writer
-                    .as_ref()
-                    .is_some_and(|it| Arc::ptr_eq(&it.port, &writer.port));
-                if !attached {
-                    self.wake();
-                    return;
-                }
-                if state.writing.busy {
-                    return;
-                }
-                self.take_in_order(&mut state, batch, super::BATCH_BYTES)
-            };
+            let oldest = self.take_in_order(&mut state, batch, super::BATCH_BYTES);
+            drop(state);
             if batch.is_empty() {
                 return;
             }
             let written = connection.write_now(batch);
-            writer.meter.sent(batch, oldest);
+            meter.sent(batch, oldest);
             match written {
                 Ok(true) => {
-                    self.sent(Lane::Ordered, batch);
                     // The send loop may have looked meanwhile, and found somebody writing.
-                    if self.state.lock().waits_in_order() {
+                    if self.sent(Lane::Ordered, batch) {
                         self.wake();
                     }
                 }

@@ -538,7 +538,7 @@ impl Case {
         let beside = LANES_BESIDE.map(|lane| self.writing[lane as usize].len());
         assert_eq!(
             state.messages,
-            waiting + state.writing.messages + beside.iter().sum::<usize>()
+            waiting + state.writing.messages as usize + beside.iter().sum::<usize>()
         );
     }
 }

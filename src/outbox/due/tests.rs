@@ -13,8 +13,8 @@ use super::*;
 use crate::{
     account::Origin,
     config::{QueueBound, Transport},
-    metrics::{Meter, Metrics},
-    outbox::{Attached, Budget, Close, Next},
+    metrics::Metrics,
+    outbox::{Attached, Budget, Close, Next, Writer},
     policy::Role,
 };
 
