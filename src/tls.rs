@@ -2,6 +2,7 @@
 
 mod files;
 mod self_signed;
+pub mod stream;
 mod watch;
 
 use std::{

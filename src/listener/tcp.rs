@@ -12,7 +12,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
     time::{Instant, timeout, timeout_at},
 };
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
 use tracing::{debug, warn};
 
 use super::{
@@ -63,7 +63,7 @@ impl Times {
 /// What every connection of a listener is let in by.
 pub struct Door {
     front: Front,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Arc<ServerConfig>>,
 }
 
 impl Door {
@@ -82,7 +82,7 @@ impl Door {
                 listener: Arc::clone(listener),
                 discovery: Arc::clone(discovery),
             },
-            tls: config.map(|config| TlsAcceptor::from(Arc::new(config))),
+            tls: config.map(Arc::new),
         }))
     }
 
@@ -137,11 +137,11 @@ impl Door {
                 return;
             }
         }
-        let Some(tls) = &self.tls else {
+        let Some(config) = &self.tls else {
             return self.speak_http(stream, caller, times).await;
         };
         let secured = tokio::select! {
-            secured = timeout_at(times.deadline, tls.accept(stream)) => secured,
+            secured = timeout_at(times.deadline, tls::stream::accept(stream, config)) => secured,
             () = self.front.hub.stop.cancelled() => return,
         };
         let address = caller.address;
