@@ -5,6 +5,7 @@ mod client;
 mod instructions;
 mod package;
 mod provide;
+mod suite;
 
 use std::{
     env,
@@ -19,6 +20,7 @@ use crate::{
     instructions::instructions,
     package::package,
     provide::{provide, provide_cargo, provide_server},
+    suite::provide_suite,
 };
 
 const USAGE: &str = "\
@@ -27,7 +29,7 @@ Usage: cargo xtask <command>
 Commands:
   lint  Check formatting, clippy, documentation, and the dependencies' licenses, bans and sources
   test  Install what the tests need, then run every test: also those in a browser, those with nginx, HAProxy, Caddy and
-        coturn, and those of clients/js
+        coturn, the official ones of JSON Schema, and those of clients/js
   generate
         Write anew what is made from the code: man/intercessor.1, completions/ and schemas/config.schema.json
   package
@@ -110,7 +112,11 @@ fn test() -> Result<(), String> {
         "prometheus",
         "the tests of metrics and alerts run it",
     )?;
-    run("cargo test --workspace --all-features --locked")?;
+    let suite = provide_suite()?;
+    run_with(
+        &[("JSON_SCHEMA_TEST_SUITE", &suite.to_string_lossy())],
+        "cargo test --workspace --all-features --locked",
+    )?;
     test_client()
 }
 
