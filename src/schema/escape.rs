@@ -1,11 +1,9 @@
 //! From an expression over a text to one over the inside of the JSON string that says it, so that nothing
 //! has to be unescaped to be matched.
 //!
-//! Where all escapes of a string are [short](Escapes::Short), each character is written in one way: as it is, or
+//! Where all escapes of a string are [short](crate::json::Escapes::Short), each character is written in one way: as it is, or
 //! as a backslash and a letter; a slash in either. What a character is to the one expression, its way of writing is
 //! to the other.
-//!
-//! [`Escapes::Short`]: crate::json::Escapes::Short
 
 use regex_syntax::hir::{
     Class, ClassBytes, ClassBytesRange, ClassUnicode, ClassUnicodeRange, Hir, HirKind, Repetition,
