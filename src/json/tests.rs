@@ -229,6 +229,69 @@ fn random_texts_are_judged_as_others_judge_them() {
     assert!(valid > 1000, "{valid} were JSON");
 }
 
+/// Strings are looked at in blocks: wherever in one something is that is special, it is seen, and what is not right is
+/// told at its place.
+#[test]
+fn what_is_special_is_seen_at_every_place_of_a_long_string() {
+    for piece in [
+        "",
+        r"\n",
+        r"\r\n",
+        r"\\",
+        r"\\\\",
+        r#"\""#,
+        r"\u00e9",
+        r"\ud83d\ude00\n",
+        r"\\u00e9",
+        "é",
+        r"\x",
+        r"\",
+        "\u{1}",
+        "\n",
+        "\"",
+    ] {
+        for before in 0..140 {
+            for after in [0, 1, 70] {
+                let (before, after) = ("a".repeat(before), "z".repeat(after));
+                let text = format!("\"{before}{piece}{after}\"");
+                let found = read(&text);
+                match serde_json::from_str::<Value>(&text) {
+                    Ok(expected) => assert_eq!(found, Ok((expected, None)), "{text}"),
+                    Err(_) => {
+                        let place = found.expect_err(&text).column;
+                        let earliest = before.len() + 2;
+                        let latest = earliest + piece.len() + after.len() + 1;
+                        assert!((earliest..=latest).contains(&place), "{text}: {place}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_string_tells_how_it_is_written() {
+    let long = "a".repeat(100);
+    for (inside, escapes) in [
+        ("", Escapes::None),
+        ("é", Escapes::None),
+        (r"\n", Escapes::Short),
+        (r"\\u00e9", Escapes::Short),
+        (r"\u00e9", Escapes::Unicode),
+        (r"\n\u00e9\n", Escapes::Unicode),
+    ] {
+        for text in [
+            format!("\"{inside}\""),
+            format!("\"{long}{inside}\""),
+            format!("\"{inside}{long}\""),
+        ] {
+            let mut tape = Tape::default();
+            let (string, _) = tape.read(&text, LEVELS).expect(&text);
+            assert_eq!(string.escapes(), escapes, "{text}");
+        }
+    }
+}
+
 #[test]
 fn random_values_come_back_as_they_were() {
     let mut random = StdRng::seed_from_u64(11);

@@ -124,24 +124,7 @@ impl<'a> Metered<'a> {
         }
     }
 
-    fn text(&self) -> Option<Cow<'a, str>> {
-        match self.what {
-            What::Value(value) => value.string(),
-            What::Name(name) => Some(Cow::Borrowed(name)),
-        }
-    }
-}
-
-/// A string, in the way that takes the least work to get at.
-pub(super) enum Written<'a> {
-    /// What it says.
-    Plainly(Cow<'a, str>),
-    /// As it stands in the message, with [short](Escapes::Short) escapes.
-    Escaped(&'a str),
-}
-
-impl<'a> Metered<'a> {
-    /// The value, if it is a string.
+    /// The value, if it is a string, in the way that takes the least work to get at.
     pub(super) fn written(&self) -> Option<Written<'a>> {
         match self.what {
             What::Value(value) if value.escapes() == Escapes::Short => {
@@ -152,6 +135,21 @@ impl<'a> Metered<'a> {
             _ => self.as_string().map(Written::Plainly),
         }
     }
+
+    fn text(&self) -> Option<Cow<'a, str>> {
+        match self.what {
+            What::Value(value) => value.string(),
+            What::Name(name) => Some(Cow::Borrowed(name)),
+        }
+    }
+}
+
+/// A string of a message.
+pub(super) enum Written<'a> {
+    /// What it says.
+    Plainly(Cow<'a, str>),
+    /// As it stands in the message, with [short](Escapes::Short) escapes.
+    Escaped(&'a str),
 }
 
 /// Whether an error was found while the meter still ran, by what stands in it for the value that it
