@@ -14,7 +14,7 @@ use crate::{
     account::Origin,
     config::{QueueBound, Transport},
     metrics::Metrics,
-    outbox::{Attached, Budget, Close, Next, Writer},
+    outbox::{Budget, Close, Next, Writer},
     policy::Role,
 };
 
@@ -275,22 +275,19 @@ async fn what_comes_while_a_sender_writes_is_not_forgotten() {
     assert!(is_woken(&outbox).await, "for the notice");
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_connection_that_was_replaced_is_not_written_to() {
-    let (outbox, wires) = (outbox(), [(); 2].map(|()| Arc::new(Wire::default())));
-    let writers = wires.each_ref().map(|wire| writer(Arc::clone(wire) as _));
-    let [first, second] = writers;
-    std::mem::forget(outbox.attach(false, Some(first)));
+#[test]
+fn a_connection_is_not_replaced_before_it_has_what_was_taken_for_it() {
+    let (outbox, wire) = (outbox(), Arc::new(Wire::default()));
+    let _attached = outbox.attach(false, Some(writer(Arc::clone(&wire) as _)));
     let same = Arc::clone(&outbox);
-    *wires[0].before.lock() = Some(Box::new(move || {
-        drop(Attached(&same));
-        std::mem::forget(same.attach(false, Some(second)));
+    *wire.before.lock() = Some(Box::new(move || {
+        assert!(same.state.is_locked(), "whoever replaces it has to wait");
     }));
     let mut due = Due::default();
     push(&outbox, "message", &mut due);
     due.send(1);
-    assert_eq!(wires[0].carried(), [""; 0]);
-    assert!(is_woken(&outbox).await, "the new one has to send it");
+    assert!(wire.before.lock().is_none(), "it was asked for");
+    assert_eq!(wire.carried(), ["message"]);
 }
 
 #[test]
