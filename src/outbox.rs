@@ -81,6 +81,8 @@ struct State {
     queues: [VecDeque<Waiting>; LANES],
     link: Link,
     /// HELLO of the present connection, which goes before everything else.
+    ///
+    /// Boxed as all that is seldom there: an outbox at rest is 512 bytes.
     hello: Option<Box<Text>>,
     /// What was pushed and is not yet sent, on all lanes.
     messages: usize,

@@ -30,9 +30,9 @@ impl fmt::Display for SyntaxError {
 pub enum Escapes {
     /// As what it says.
     None,
-    /// With escapes of one letter, as `\\n`.
+    /// With escapes of one letter, as `\n`.
     Short,
-    /// With `\\u` escapes, and maybe others.
+    /// With `\u` escapes, and maybe others.
     Unicode,
 }
 

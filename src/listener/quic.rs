@@ -38,7 +38,7 @@ const SEND_WINDOW: u64 = 256 * 1024;
 /// What a peer may send of one stream before it is read. A message larger than this takes several round trips, and with
 /// each eighth of it that is read the peer is told of more.
 const STREAM_WINDOW: u32 = 128 * 1024;
-/// The same for all its streams together, so that one of them never holds up another.
+/// The same for all its streams together.
 const RECEIVE_WINDOW: u32 = 256 * 1024;
 /// Packets that a peer which knows how to (draft-ietf-quic-ack-frequency) acknowledges together. Others do with every second
 /// one. A gap is told at once all the same.

@@ -9,7 +9,8 @@ use crate::{envelope::Text, metrics::Meter};
 
 /// The write side of a connection, as others than its own send loop use it.
 pub trait Port: Send + Sync {
-    /// Calls `write` with the connection. `false`: somebody else is at it.
+    /// Calls `write` with the connection. `false`: somebody else is at it. It waits for nothing, since the outbox is
+    /// locked until `write` has taken what it writes.
     fn at_once(&self, write: &mut dyn FnMut(&mut dyn WriteNow)) -> bool;
 
     /// Waits until nobody else is at it.

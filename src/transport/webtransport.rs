@@ -308,6 +308,7 @@ struct Outgoing {
 impl Outgoing {
     /// Begins to write a batch; nothing may be left of the one before.
     fn begin(&mut self, batch: &[Text]) {
+        debug_assert!(self.left.is_empty(), "somebody else is writing");
         let lines: usize = batch.iter().map(|text| text.len() + 1).sum();
         let mut bytes = BytesMut::with_capacity(lines);
         for text in batch {

@@ -169,6 +169,10 @@ async fn what_was_changed_on_its_way_is_an_error_after_what_came_before() {
         // The peer is told.
         let error = client.read(&mut [0; 10]).await.expect_err("an alert");
         assert!(error.to_string().contains("BadRecordMac"), "{error}");
+        stream.shutdown().await.expect("shut down all the same");
+        let (far, _) = client.get_mut();
+        let more = far.read(&mut came).await.expect("an end");
+        assert_eq!(more, 0);
     }
 }
 
